@@ -59,7 +59,7 @@ class InputError(UserError):
 
 
 class MissingCrsError(InputError):
-    """A layer without a CRS where one is needed; the GUI asks, the command line names the option."""
+    """A layer has no CRS where one is needed; the GUI asks, the command line names the option."""
 
 
 class RefusedError(UserError):

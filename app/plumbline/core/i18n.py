@@ -72,7 +72,7 @@ def tr(text: str, /, **fields: object) -> str:
     return translated.format(**fields) if fields else translated
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's name for "mark, translate later"
+def N_(text: str) -> str:
     """Mark a text for the catalogue that is translated later with ``tr(variable)``."""
     return text
 

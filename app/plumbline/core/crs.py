@@ -1,0 +1,81 @@
+"""Coordinate reference systems: reading what a user typed, and naming what was understood.
+
+Nothing here guesses: a text that is not a CRS is refused, a missing CRS stays `None`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from plumbline.core.errors import UsageError
+from plumbline.core.i18n import tr
+
+if TYPE_CHECKING:
+    from pyproj import CRS, Transformer
+
+
+@lru_cache(maxsize=256)
+def parse_crs(text: str) -> CRS:
+    """Return the CRS that a text names (``EPSG:4549``, ``EPSG:28992+5709``, WKT, PROJ string).
+
+    Raises
+    ------
+    UsageError
+        If the text names no CRS.
+    """
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise UsageError(
+            tr("“{text}” is not a coordinate reference system.", text=text[:80]),
+            tr("Give an EPSG code such as EPSG:4549, or WKT."),
+            str(error),
+        ) from error
+
+
+def crs_text(crs: CRS | None) -> str | None:
+    """Return the shortest text that names a CRS again: authority code if it has one, else WKT."""
+    if crs is None:
+        return None
+    authority = crs.to_authority(min_confidence=100)
+    if authority is not None:
+        return ":".join(authority)
+    if crs.is_compound:
+        parts = [part.to_authority(min_confidence=100) for part in crs.sub_crs_list]
+        if all(parts) and len({part[0] for part in parts if part}) == 1:
+            return f"{parts[0][0]}:" + "+".join(part[1] for part in parts if part)
+    return str(crs.to_wkt())
+
+
+def crs_label(crs: CRS | None) -> str:
+    """Return a name for people, e.g. ``EPSG:4549 CGCS2000 / 3-degree Gauss-Kruger CM 120E``."""
+    if crs is None:
+        return tr("no CRS")
+    text = crs_text(crs) or ""
+    return f"{text} {crs.name}" if len(text) < 40 else str(crs.name)
+
+
+def horizontal_crs(crs: CRS) -> CRS:
+    """Return the horizontal part of a compound CRS, a 2D twin of a 3D one, or the CRS itself."""
+    if crs.is_compound:
+        return next(part for part in crs.sub_crs_list if not part.is_vertical)
+    return crs.to_2d() if len(crs.axis_info) == 3 and not crs.is_geocentric else crs
+
+
+def same_crs(a: CRS | None, b: CRS | None) -> bool:
+    """Tell whether two layers can share a scene without reprojection (horizontal parts agree)."""
+    if a is None or b is None:
+        return a is b
+    return a == b or horizontal_crs(a).equals(horizontal_crs(b), ignore_axis_order=True)
+
+
+@lru_cache(maxsize=256)
+def transformer(source: CRS, target: CRS) -> Transformer:
+    """Return the float64 transformer between two CRS, x = easting or longitude first."""
+    from pyproj import Transformer
+
+    return Transformer.from_crs(source, target, always_xy=True)

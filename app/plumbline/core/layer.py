@@ -1,0 +1,147 @@
+"""A layer and the three objects beside it: where it came from, how it looks, how it is viewed.
+
+Data, style, storage and view state are four objects and never one: a style edit cannot touch
+coordinates, a project stores sources without data, two views may show one layer differently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from plumbline.core.data import Bounds, LayerData
+
+if TYPE_CHECKING:
+    from pyproj import CRS
+
+
+class LayerKind(StrEnum):
+    """Kinds of layers; each has one way to be drawn."""
+
+    MESH = "mesh"
+    TILES = "tiles"
+    POINTCLOUD = "pointcloud"
+    BIM = "bim"
+    VECTOR = "vector"
+    RASTER = "raster"
+    RESULT = "result"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a layer came from, enough to load it again and to notice that it changed.
+
+    Attributes
+    ----------
+    path : Path
+        Absolute path of the file (the project file stores it relative to itself).
+    loader : str
+        Id of the loader, e.g. ``"las"``.
+    sublayer : str
+        Name of the layer inside the file, empty when the file has one.
+    options : dict
+        Options given to the loader, as plain JSON values.
+    crs : str, optional
+        CRS that the user stated because the file had none or a wrong one.
+    sha256 : str
+        Digest of the file's bytes, empty when not yet computed.
+    size : int
+        Size of the file, bytes.
+    """
+
+    path: Path
+    loader: str
+    sublayer: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    crs: str | None = None
+    sha256: str = ""
+    size: int = 0
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class LayerStyle(BaseModel):
+    """How a layer is drawn. One plain model for all kinds; a kind reads the fields it knows.
+
+    `color_by` is one of ``auto, solid, texture, material, class, storey, rgb, elevation,
+    intensity, attribute``; ``auto`` takes the richest that the data offers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    color: str = "#8fa3b8"
+    color_by: str = "auto"
+    attribute: str = ""
+    palette: str = "viridis"
+    class_colors: dict[str, str] = Field(default_factory=dict)
+    value_range: tuple[float, float] | None = None
+    point_size: float = Field(2.0, ge=1, le=20)
+    line_width: float = Field(2.0, ge=0.5, le=20)
+    edges: bool = False
+    eye_dome: bool = True
+    #: Vector: name of the attribute with the height of extrusion in metres; empty for none.
+    extrude: str = ""
+    #: Vector: attribute with the base height; empty puts the base on the terrain.
+    base: str = ""
+    #: Vector without z: lay it on the terrain.
+    drape: bool = True
+    #: Raster imagery: drape on the terrain; terrain: take this imagery layer's colours.
+    hillshade: bool = True
+    #: Added to every height when drawing, metres; never to data.
+    z_offset: float = 0.0
+    label: str = ""
+
+
+class LayerView(BaseModel):
+    """How a layer is viewed now; belongs to the scene's tree, not to the layer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    visible: bool = True
+    opacity: float = Field(1.0, ge=0.0, le=1.0)
+
+
+@dataclass
+class Layer:
+    """Identity, kind, CRS and data of a layer.
+
+    Attributes
+    ----------
+    id : str
+        Unique in its scene, stable in the project file, used by analyses to name the layer.
+    metadata : dict
+        What the loader decided and why, as plain JSON values (``format`` is always there).
+    warnings : list of str
+        Translated sentences: what was skipped, repaired or doubted.
+    """
+
+    id: str
+    name: str
+    kind: LayerKind
+    data: LayerData
+    crs: CRS | None = None
+    source: Source | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    #: Look suggested by the loader; the scene starts from it.
+    style: LayerStyle = field(default_factory=LayerStyle)
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Box of the data in the layer's CRS."""
+        return self.data.bounds
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Counts with the plain names of the command line."""
+        return self.data.counts

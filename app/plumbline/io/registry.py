@@ -1,0 +1,273 @@
+"""The table of loaders, and the one door through which files come in.
+
+A loader is a function ``(path: Path, context: LoadContext) -> list[Layer]`` in a module of this
+package. It runs in a worker thread (or starts a child process itself, as IFC does), reports to
+``context.feedback``, leaves layers in the file's own CRS and never guesses one. `load` then does
+what all formats share: options checked, CRS stated by the user applied, source and digest noted,
+reprojection into the project CRS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.core.crs import parse_crs, same_crs
+from plumbline.core.errors import InputError, MissingCrsError, UsageError
+from plumbline.core.feedback import Feedback
+from plumbline.core.i18n import N_, tr
+from plumbline.core.layer import Layer, Source, file_sha256
+
+if TYPE_CHECKING:
+    from pyproj import CRS
+
+
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True)
+class LoadOption:
+    """An option of a loader, given as ``--option NAME=VALUE`` or in the import dialog."""
+
+    name: str
+    type: type
+    default: Any
+    description: str
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: object) -> Any:
+        """Return the value in the option's own type.
+
+        Raises
+        ------
+        UsageError
+            If the text is not such a value.
+        """
+        try:
+            if self.type is bool:
+                return {
+                    "true": True,
+                    "1": True,
+                    "yes": True,
+                    "false": False,
+                    "0": False,
+                    "no": False,
+                }[str(text).lower()]
+            value = self.type(text)
+        except (KeyError, ValueError, TypeError) as error:
+            raise UsageError(
+                tr("“{value}” is no value for the option {name}.", value=text, name=self.name),
+                tr(self.description),
+            ) from error
+        if self.choices and value not in self.choices:
+            raise UsageError(
+                tr("“{value}” is no value for the option {name}.", value=text, name=self.name),
+                tr("Choose one of: {choices}.", choices=", ".join(self.choices)),
+            )
+        return value
+
+
+@dataclass
+class LoadContext:
+    """What a loader gets beside the path."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    feedback: Feedback = field(default_factory=Feedback)
+    #: Only this layer of a file that holds several; empty for all.
+    sublayer: str = ""
+    #: Cache folder for converted data, None when nothing may be kept.
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class LoaderSpec:
+    """One row of the registry.
+
+    `function` is ``"module:name"``, imported when first used, because readers are heavy.
+    """
+
+    id: str
+    title: str
+    extensions: tuple[str, ...]
+    function: str
+    options: tuple[LoadOption, ...] = ()
+
+    def resolve(self) -> Callable[[Path, LoadContext], list[Layer]]:
+        """Import the module and return the function."""
+        module, _, name = self.function.partition(":")
+        resolved: Callable[[Path, LoadContext], list[Layer]] = getattr(import_module(module), name)
+        return resolved
+
+
+#: Options that every mesh format has, because files rarely say it themselves.
+MESH_OPTIONS = (
+    LoadOption("up", str, "auto", N_("Axis that points up: auto, y or z."), ("auto", "y", "z")),
+    LoadOption("scale", float, 1.0, N_("Metres per unit of the file.")),
+    LoadOption("offset", str, "0,0,0", N_("Added to every coordinate, as x,y,z in metres.")),
+)
+
+LOADERS: tuple[LoaderSpec, ...] = (
+    LoaderSpec("obj", "Wavefront OBJ", (".obj",), "plumbline.io.mesh:load_obj", MESH_OPTIONS),
+    LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.mesh:load_ply", MESH_OPTIONS),
+    LoaderSpec("stl", "STL", (".stl",), "plumbline.io.mesh:load_stl", MESH_OPTIONS),
+    LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.mesh:load_gltf", MESH_OPTIONS),
+    LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
+    LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc"),
+    LoaderSpec("shapefile", "Shapefile", (".shp",), "plumbline.io.vector:load_shapefile"),
+    LoaderSpec("geopackage", "GeoPackage", (".gpkg",), "plumbline.io.vector:load_geopackage"),
+    LoaderSpec("geojson", "GeoJSON", (".geojson", ".json"), "plumbline.io.vector:load_geojson"),
+    LoaderSpec("geotiff", "GeoTIFF", (".tif", ".tiff"), "plumbline.io.raster:load_geotiff"),
+)
+
+
+def loaders() -> tuple[LoaderSpec, ...]:
+    """Return every loader."""
+    return LOADERS
+
+
+def loader_for(path: Path) -> LoaderSpec:
+    """Return the loader for a file by its extension.
+
+    Raises
+    ------
+    InputError
+        If no loader reads such files.
+    """
+    suffix = path.suffix.lower()
+    for spec in LOADERS:
+        if suffix in spec.extensions:
+            return spec
+    known = ", ".join(e for spec in LOADERS for e in spec.extensions)
+    raise InputError(
+        tr(
+            "“{name}” cannot be read: no loader for {suffix}.", name=path.name, suffix=suffix or "–"
+        ),
+        tr("Formats that can be read: {known}.", known=known),
+    )
+
+
+def load(
+    path: Path | str,
+    options: Mapping[str, Any] | None = None,
+    feedback: Feedback | None = None,
+    *,
+    crs: str | None = None,
+    target_crs: CRS | None = None,
+    layer_id: str = "",
+    sublayer: str = "",
+    cache: Path | None = None,
+    digest: bool = True,
+) -> list[Layer]:
+    """Read a file into layers.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    options : mapping, optional
+        Options of the loader, as text or values.
+    feedback : Feedback, optional
+        Progress and cancelling.
+    crs : str, optional
+        CRS that the user states; replaces what the file says.
+    target_crs : CRS, optional
+        Project CRS; layers in another CRS are reprojected, every vertex in float64.
+    layer_id : str, optional
+        Id for the layer; the name of the file otherwise.
+    sublayer : str, optional
+        Only this layer of a file that holds several.
+    digest : bool
+        Compute the SHA-256 of the file.
+
+    Returns
+    -------
+    list of Layer
+        Never empty.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, damaged, mislabelled or of no known format.
+    MissingCrsError
+        If a project CRS is wanted and neither the file nor the user states the file's.
+    """
+    path = Path(path).expanduser().absolute()
+    feedback = feedback or Feedback()
+    spec = loader_for(path)
+    _check_file(path)
+    parsed = _parse_options(spec, options or {})
+    context = LoadContext(parsed, feedback.part(0.0, 0.85), sublayer, cache)
+    layers = spec.resolve()(path, context)
+    feedback.step(85, 100, tr("Placing {name}", name=path.name))
+    stated = parse_crs(crs) if crs else None
+    source = Source(
+        path,
+        spec.id,
+        options={o.name: parsed[o.name] for o in spec.options if parsed[o.name] != o.default},
+        crs=crs,
+        sha256=file_sha256(path) if digest else "",
+        size=path.stat().st_size,
+    )
+    for n, layer in enumerate(layers):
+        several = len(layers) > 1 or bool(sublayer)
+        layer.source = replace(source, sublayer=layer.name if several else "")
+        if layer_id:
+            layer.id = layer_id if len(layers) == 1 else f"{layer_id}_{layer.name}"
+        if stated is not None:
+            layer.crs = stated
+            layer.metadata["crs_source"] = "user"
+        if target_crs is not None:
+            _place(layer, target_crs, feedback.part(0.85 + 0.15 * n / len(layers), 1.0))
+    feedback.step(1, 1)
+    return layers
+
+
+def _place(layer: Layer, target: CRS, feedback: Feedback) -> None:
+    """Bring a layer into the project CRS."""
+    if layer.crs is None:
+        raise MissingCrsError(
+            tr("“{name}” does not say its coordinate reference system.", name=layer.name),
+            tr("State it: --crs EPSG:… on the command line, or in the dialog."),
+        )
+    if not same_crs(layer.crs, target):
+        from plumbline.io.reproject import reproject_layer
+
+        reproject_layer(layer, target, feedback)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(
+            tr("“{name}” is a folder, not a file.", name=path.name), tr("Name the file in it.")
+        )
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise InputError(
+            tr("There is no file “{path}”.", path=path), tr("Check the path and the disk.")
+        ) from error
+    except OSError as error:
+        raise InputError(
+            tr("“{path}” cannot be opened: {why}.", path=path, why=error.strerror or error),
+            tr("Check that you may read it."),
+        ) from error
+    if size == 0:
+        raise InputError(
+            tr("“{name}” is empty.", name=path.name), tr("Copy or export the file again.")
+        )
+
+
+def _parse_options(spec: LoaderSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    known = {option.name: option for option in spec.options}
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise UsageError(
+            tr("The {format} loader has no option “{name}”.", format=spec.title, name=unknown[0]),
+            tr("Its options are: {names}.", names=", ".join(known) or "–"),
+        )
+    return {n: o.parse(given[n]) if n in given else o.default for n, o in known.items()}
