@@ -1,0 +1,148 @@
+"""The things in a layer, whatever its kind: their ids, attributes, table and boxes.
+
+An entity is an IFC product, a mesh element, a vector feature or a point of a cloud. The attribute
+panel, the attribute table, search and "zoom to selection" all ask here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from plumbline.core.data import Bounds, Element, MeshData, PointCloudData, RasterData, VectorData
+from plumbline.core.i18n import N_, tr
+from plumbline.core.layer import Layer
+
+#: Groups of attributes: title (English, passes through `tr`) and rows of name and value.
+Attributes = list[tuple[str, list[tuple[str, Any]]]]
+
+
+def entity_ids(layer: Layer) -> list[str]:
+    """Return the ids of a layer's entities; empty for clouds and rasters, which have too many."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        return [str(i) for i in data.features.index]
+    if isinstance(data, MeshData):
+        return [element.id for element in data.elements]
+    return []
+
+
+def entity_name(layer: Layer, entity: str) -> str:
+    """Return what people call an entity: its name attribute, else its class and id."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        row = _feature(data, entity)
+        for column in ("名称", "name", "Name", "NAME", "编号", "id"):
+            if row is not None and column in row and isinstance(row[column], str) and row[column]:
+                return str(row[column])
+    elif isinstance(data, MeshData):
+        element = _element(data, entity)
+        if element is not None and (element.name or element.cls):
+            return element.name or f"{element.cls} {element.id}"
+    return f"{layer.name} {entity}"
+
+
+def entity_attributes(layer: Layer, entity: str) -> Attributes:
+    """Return everything that is known of an entity; empty when the layer has no such entity."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        row = _feature(data, entity)
+        return [] if row is None else [(N_("Attributes"), list(row.items()))]
+    if isinstance(data, MeshData):
+        element = _element(data, entity)
+        return [] if element is None else _element_attributes(element)
+    if isinstance(data, PointCloudData):
+        return _point_attributes(data, entity)
+    return []
+
+
+def entity_bounds(layer: Layer, entity: str) -> Bounds | None:
+    """Return the box of an entity in the project CRS."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        return _feature_bounds(data, entity)
+    if isinstance(data, MeshData) and data.element_index is not None:
+        wanted = [n for n, element in enumerate(data.elements) if element.id == entity]
+        if wanted:
+            triangles = data.triangles[data.element_index == wanted[0]]
+            return Bounds.of(data.vertices[triangles.ravel()])
+    if isinstance(data, PointCloudData) and entity.isdigit() and int(entity) < len(data.points):
+        return Bounds.of(data.points[int(entity)][None])
+    return None
+
+
+def table_columns(layer: Layer) -> list[str]:
+    """Return the columns of a layer's attribute table; empty when it has none."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        return [str(c) for c in data.features.columns if c != data.features.geometry.name]
+    if isinstance(data, MeshData) and data.elements:
+        return [N_("Id"), N_("Class"), N_("Name"), N_("Storey"), N_("Type"), N_("Material")]
+    return []
+
+
+def table_rows(layer: Layer) -> list[tuple[Any, ...]]:
+    """Return the rows of a layer's attribute table, in the order of `entity_ids`."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        frame = data.features.drop(columns=data.features.geometry.name)
+        return list(frame.itertuples(index=False, name=None))
+    if isinstance(data, MeshData):
+        return [(e.id, e.cls, e.name, e.storey, e.type_name, e.material) for e in data.elements]
+    return []
+
+
+def _feature(data: VectorData, entity: str) -> dict[str, Any] | None:
+    labels = data.features.index
+    label: Any = int(entity) if labels.dtype.kind in "iu" and entity.isdigit() else entity
+    if label not in labels:
+        return None
+    row = data.features.loc[label].to_dict()
+    row.pop(data.features.geometry.name, None)
+    return {str(k): v for k, v in row.items()}
+
+
+def _feature_bounds(data: VectorData, entity: str) -> Bounds | None:
+    import shapely
+
+    labels = data.features.index
+    label: Any = int(entity) if labels.dtype.kind in "iu" and entity.isdigit() else entity
+    if label not in labels:
+        return None
+    points = shapely.get_coordinates(data.features.geometry.loc[label], include_z=True)
+    return Bounds.of(np.nan_to_num(points, nan=0.0))
+
+
+def _element(data: MeshData, entity: str) -> Element | None:
+    return next((element for element in data.elements if element.id == entity), None)
+
+
+def _element_attributes(element: Element) -> Attributes:
+    general = [
+        (tr("Name"), element.name),
+        (tr("Class"), element.cls),
+        (tr("Type"), element.type_name),
+        (tr("Storey"), element.storey),
+        (tr("Material"), element.material),
+        (tr("Id"), element.id),
+    ]
+    groups: Attributes = [(N_("General"), [(name, value) for name, value in general if value])]
+    groups += [(name, list(values.items())) for name, values in element.properties.items()]
+    return groups
+
+
+def _point_attributes(data: PointCloudData, entity: str) -> Attributes:
+    if not entity.isdigit() or int(entity) >= len(data.points):
+        return []
+    n = int(entity)
+    rows: list[tuple[str, Any]] = list(zip("XYZ", data.points[n].tolist(), strict=True))
+    for name, values in data.attributes.items():
+        value = values[n]
+        rows.append((name, ", ".join(map(str, value)) if np.ndim(value) else value.item()))
+    return [(N_("Point"), rows)]
+
+
+def has_table(layer: Layer) -> bool:
+    """Tell whether the attribute table can show a layer."""
+    return not isinstance(layer.data, PointCloudData | RasterData) and bool(table_columns(layer))
