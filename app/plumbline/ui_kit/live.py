@@ -1,0 +1,42 @@
+"""Connections between long-lived signals (language, theme) and widgets that come and go."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import shiboken6
+from psygnal import SignalInstance
+from PySide6.QtCore import QObject
+
+from plumbline.core.i18n import translator
+from plumbline.ui_kit.theme import theme_changed
+
+
+def follow(owner: QObject, signal: SignalInstance, method: Callable[[], Any]) -> None:
+    """Call a bound method of `owner` on every emission, for as long as `owner` lives.
+
+    Neither keeps `owner` alive nor calls into a widget that Qt has already deleted.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def relay(*_: object) -> None:
+        target = reference()
+        if target is not None and shiboken6.isValid(target.__self__):
+            target()
+        else:
+            signal.disconnect(relay, missing_ok=True)
+
+    signal.connect(relay)
+    weakref.finalize(owner, signal.disconnect, relay, missing_ok=True)
+
+
+def on_language(owner: QObject, method: Callable[[], Any]) -> None:
+    """Call a bound method of `owner` whenever the language changes."""
+    follow(owner, translator.changed, method)
+
+
+def on_theme(owner: QObject, method: Callable[[], Any]) -> None:
+    """Call a bound method of `owner` whenever the theme changes."""
+    follow(owner, theme_changed, method)
