@@ -1,0 +1,1 @@
+"""The parts of `bootstrap.py`. Standard library only: nothing is installed yet when they run."""
