@@ -1,0 +1,215 @@
+"""Point clouds: LAS 1.0 to 1.4, LAZ and COPC (which is LAZ), through laspy and lazrs.
+
+Points are decoded in blocks straight into arrays of their final size, so that a cloud needs little
+more memory than it has points, shows progress and can be cancelled. Coordinates stay in the CRS
+and the units of the file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from plumbline.core.data import AnyArray, Bounds, PointCloudData
+from plumbline.core.errors import UserError
+from plumbline.core.feedback import Feedback
+from plumbline.core.i18n import tr
+from plumbline.core.layer import Layer, LayerKind
+from plumbline.io.pointcloud_header import check_header, damaged, read_crs
+from plumbline.io.registry import LoadContext
+
+if TYPE_CHECKING:
+    from laspy import LasHeader, LasReader
+
+#: Points per block: ten LAZ chunks of the usual size, so that all cores decode.
+_BLOCK = 500_000
+#: Attributes of every point format, by the names that layers use.
+_PLAIN = ("intensity", "return_number", "number_of_returns", "classification", "gps_time")
+
+# A reader's own log would go to standard error where no log file is set up.
+logging.getLogger("laspy").addHandler(logging.NullHandler())
+
+
+def load_las(path: Path, context: LoadContext) -> list[Layer]:
+    """Read a LAS, LAZ or COPC file into one point cloud layer.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    context : LoadContext
+        Progress and cancelling.
+
+    Returns
+    -------
+    list of Layer
+        One layer, in the CRS and the units of the file (``metadata["units"]``; heights have
+        ``metadata["z_factor"]`` metres per unit).
+
+    Raises
+    ------
+    InputError
+        If the file is no LAS file, is damaged or cut off.
+    """
+    import laspy
+
+    check_header(path)
+    with _third_party(path), laspy.open(path, laz_backend=laspy.LazBackend.LazrsParallel) as reader:
+        header = reader.header
+        points, attributes = _read(path, reader, context.feedback)
+    data = PointCloudData(points, attributes)
+    bounds = data.bounds
+    assert bounds is not None  # check_header refuses a file without points
+    metadata = _describe(header)
+    warnings: list[str] = []
+    _tidy_colors(attributes, metadata)
+    classes = np.bincount(attributes["classification"], minlength=1)
+    metadata["classes"] = {str(n): int(classes[n]) for n in np.flatnonzero(classes)}
+    if not _same_box(header, bounds):
+        warnings.append(tr("The box in the header is not that of the points; theirs is used."))
+    declared = read_crs(header, bounds)
+    metadata |= declared.metadata
+    name = path.name.removesuffix(path.suffix).removesuffix(".copc")
+    return [
+        Layer(
+            id=name,
+            name=name,
+            kind=LayerKind.POINTCLOUD,
+            data=data,
+            crs=declared.crs,
+            metadata=metadata,
+            warnings=warnings + declared.warnings,
+        )
+    ]
+
+
+@contextmanager
+def _third_party(path: Path) -> Iterator[None]:
+    """Turn whatever a reader raises on damaged bytes into one clear error."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # lazrs panics are BaseExceptions
+        raise damaged(
+            path, tr("its points cannot be decoded"), f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _read(
+    path: Path, reader: LasReader, feedback: Feedback
+) -> tuple[AnyArray, dict[str, AnyArray]]:
+    """Decode all points block by block into arrays of their final size."""
+    header = reader.header
+    count = int(header.point_count)
+    points = np.empty((count, 3), dtype=np.float64)
+    attributes: dict[str, AnyArray] = {}
+    names = _attribute_names(header)
+    text = tr("Reading {name}", name=path.name)
+    done = 0
+    while done < count:
+        feedback.step(done, count, text)
+        block = reader.read_points(min(_BLOCK, count - done))
+        if len(block) == 0 or (len(block) < _BLOCK and done + len(block) < count):
+            raise damaged(
+                path,
+                tr(
+                    "its header claims {count} points, but it holds {n}",
+                    count=count,
+                    n=done + len(block),
+                ),
+            )
+        part = slice(done, done + len(block))
+        raw = block.array
+        for axis, name in enumerate("XYZ"):
+            np.multiply(raw[name], header.scales[axis], out=points[part, axis])
+            points[part, axis] += header.offsets[axis]
+        for name in names:
+            _fill(attributes, name, np.asarray(block[name]), part, count)
+        if "red" in raw.dtype.names:
+            for channel, name in enumerate(("red", "green", "blue")):
+                _colors(attributes, count)[part, channel] = raw[name]
+        done += len(block)
+    feedback.step(count, count, text)
+    return points, attributes
+
+
+def _attribute_names(header: LasHeader) -> list[str]:
+    point_format = header.point_format
+    present = set(point_format.dimension_names)
+    extra = [str(name) for name in point_format.extra_dimension_names]
+    taken = {*_PLAIN, "rgb", "X", "Y", "Z", "x", "y", "z"}
+    return [n for n in (*_PLAIN, "nir") if n in present] + [n for n in extra if n not in taken]
+
+
+def _fill(
+    attributes: dict[str, AnyArray], name: str, values: AnyArray, part: slice, count: int
+) -> None:
+    if name not in attributes:
+        attributes[name] = np.empty((count, *values.shape[1:]), dtype=values.dtype)
+    attributes[name][part] = values
+
+
+def _colors(attributes: dict[str, AnyArray], count: int) -> AnyArray:
+    if "rgb" not in attributes:
+        attributes["rgb"] = np.empty((count, 3), dtype=np.uint16)
+    return attributes["rgb"]
+
+
+def _tidy_colors(attributes: dict[str, AnyArray], metadata: dict[str, Any]) -> None:
+    """Bring colours to 8 bits and say how they were stored.
+
+    The format wants 16 bits, but many writers leave the 8-bit value as it is: then no value of
+    the whole file exceeds 255.
+    """
+    rgb = attributes.get("rgb")
+    if rgb is None:
+        metadata["colors"] = "none"
+        return
+    highest = int(rgb.max())
+    if highest == 0:
+        del attributes["rgb"]
+        metadata["colors"] = "none (all black)"
+    elif highest <= 255:
+        attributes["rgb"] = rgb.astype(np.uint8)
+        metadata["colors"] = "8-bit values in 16-bit fields"
+    else:
+        np.right_shift(rgb, 8, out=rgb)
+        attributes["rgb"] = rgb.astype(np.uint8)
+        metadata["colors"] = "16-bit"
+
+
+def _describe(header: LasHeader) -> dict[str, Any]:
+    copc = any(vlr.user_id == "copc" for vlr in header.vlrs)
+    packed = "COPC" if copc else "LAZ" if header.are_points_compressed else ""
+    name = f"LAS {header.version} PDRF {header.point_format.id}"
+    return {
+        "format": f"{name} ({packed})" if packed else name,
+        "point_format": int(header.point_format.id),
+        "scale": [float(v) for v in header.scales],
+        "offset": [float(v) for v in header.offsets],
+        "software": _plain(header.generating_software),
+        "system": _plain(header.system_identifier),
+        "date": header.creation_date.isoformat() if header.creation_date else None,
+        "extra_dimensions": [str(n) for n in header.point_format.extra_dimension_names],
+    }
+
+
+def _plain(text: object) -> str:
+    """Return a header text without padding and unprintable bytes."""
+    decoded = text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
+    return "".join(c for c in decoded.split("\0")[0] if c.isprintable()).strip()
+
+
+def _same_box(header: LasHeader, bounds: Bounds) -> bool:
+    tolerance = 1.5 * np.asarray(header.scales)
+    low, high = np.asarray(header.mins), np.asarray(header.maxs)
+    return bool(
+        (np.abs(low - bounds.low) <= tolerance).all()
+        and (np.abs(high - bounds.high) <= tolerance).all()
+    )
