@@ -145,3 +145,38 @@ class Layer:
     def counts(self) -> dict[str, int]:
         """Counts with the plain names of the command line."""
         return self.data.counts
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """What a project knows of a layer without its data.
+
+    A scene keeps the entries of layers whose data are not there (still loading, source moved,
+    unreadable), so that nothing is lost when the project is saved.
+
+    Attributes
+    ----------
+    crs : str
+        Text that names the CRS of data stored inside the project, empty when there is none.
+    stored : Path, optional
+        Project file that holds the data itself; None when the layer has a source.
+    group : str
+        Id of the group that holds it, empty at the top level of the tree.
+    above : tuple of str
+        Ids of what stood above it in that group or level, from the top; finds its place again.
+    problem : str
+        Translated sentence: why the data are not there; empty while they are loading.
+    """
+
+    id: str
+    name: str
+    kind: LayerKind
+    source: Source | None = None
+    style: LayerStyle = field(default_factory=LayerStyle)
+    view: LayerView = field(default_factory=LayerView)
+    crs: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    stored: Path | None = None
+    group: str = ""
+    above: tuple[str, ...] = ()
+    problem: str = ""

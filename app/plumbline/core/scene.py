@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from plumbline.core.errors import UsageError
 from plumbline.core.georeference import Georeference
 from plumbline.core.history import History
 from plumbline.core.i18n import N_, tr
-from plumbline.core.layer import Layer, LayerStyle, LayerView
+from plumbline.core.layer import Layer, LayerEntry, LayerStyle, LayerView
 from plumbline.core.pick import EntityRef
 
 
@@ -138,6 +139,8 @@ class Scene:
     view_changed = Signal(str)
     #: Order or grouping.
     tree_changed = Signal()
+    #: Layers of the project whose data are not there.
+    absent_changed = Signal()
     selection_changed = Signal()
     viewpoints_changed = Signal()
     records_changed = Signal()
@@ -152,6 +155,7 @@ class Scene:
         self._styles: dict[str, LayerStyle] = {}
         self._views: dict[str, LayerView] = {}
         self._tree: list[str | Group] = []
+        self._absent: tuple[LayerEntry, ...] = ()
         self._selection: tuple[EntityRef, ...] = ()
         self._viewpoints: tuple[Viewpoint, ...] = ()
         self._records: tuple[Record, ...] = ()
@@ -199,6 +203,19 @@ class Scene:
     def tree(self) -> tuple[str | Group, ...]:
         """Top level of the tree: layer ids and groups."""
         return tuple(self._tree)
+
+    @property
+    def absent(self) -> tuple[LayerEntry, ...]:
+        """Layers of the project whose data are not there: loading, moved or unreadable."""
+        return self._absent
+
+    @property
+    def full_tree(self) -> tuple[str | Group, ...]:
+        """The tree with the absent layers in their places, as the project file keeps it."""
+        tree = list(self._tree)
+        for entry in self._absent:
+            tree = _with_entry(tree, entry)
+        return tuple(tree)
 
     def style(self, layer_id: str) -> LayerStyle:
         """Return the style of a layer."""
@@ -255,6 +272,24 @@ class Scene:
         """The scheme that is shown, None for the baseline with everything in it."""
         return next((s for s in self._schemes if s.id == self._active_scheme), None)
 
+    def under(self, scheme_id: str) -> Scene:
+        """Return a twin for reading that shows a scheme, whatever this scene shows now.
+
+        Raises
+        ------
+        UsageError
+            If there is no such scheme.
+        """
+        known = [s.id for s in self._schemes]
+        if scheme_id not in known:
+            raise UsageError(
+                tr("The project has no scheme “{id}”.", id=scheme_id),
+                tr("Its schemes are: {ids}.", ids=", ".join(known) or "–"),
+            )
+        twin = copy(self)
+        twin._active_scheme = scheme_id
+        return twin
+
     @property
     def modified(self) -> bool:
         """Whether something changed since the last save."""
@@ -283,7 +318,7 @@ class Scene:
     def unique_id(self, wanted: str) -> str:
         """Return `wanted`, with a number after it where a layer has that id already."""
         base = wanted.strip() or "layer"
-        taken = set(self._layers)
+        taken = {*self._layers, *(entry.id for entry in self._absent)}
         candidates = (base if n == 1 else f"{base}_{n}" for n in range(1, len(taken) + 2))
         return next(c for c in candidates if c not in taken)
 
@@ -305,19 +340,10 @@ class Scene:
             If the id is taken, or the layer is not in the project CRS.
         """
         self._assert_thread()
-        if layer.id in self._layers:
+        if layer.id in self._layers or layer.id in {entry.id for entry in self._absent}:
             raise UsageError(tr("The scene already has a layer “{id}”.", id=layer.id))
         self._adopt_georeference(layer)
-        if not same_crs(layer.crs, self.georeference.crs):
-            raise UsageError(
-                tr(
-                    "Layer “{name}” is in {crs}, the project in {project}.",
-                    name=layer.name,
-                    crs=crs_label(layer.crs),
-                    project=crs_label(self.georeference.crs),
-                ),
-                tr("Load it with the project CRS as target."),
-            )
+        self._check_crs(layer)
         style, view = style or layer.style, view or LayerView()
 
         def redo() -> None:
@@ -327,6 +353,41 @@ class Scene:
             self._take_out(layer.id)
 
         self._edit(tr("Add layer"), redo, undo)
+
+    def set_absent(self, entries: Iterable[LayerEntry]) -> None:
+        """Replace the entries of layers whose data are not there; no edit that undo takes back."""
+        self._assert_thread()
+        self._set_absent(entries)
+
+    def remove_absent(self, layer_id: str) -> None:
+        """Drop a layer whose data are not there from the project; undo brings it back."""
+        gone = [entry for entry in self._absent if entry.id == layer_id]
+
+        def redo() -> None:
+            self._set_absent(entry for entry in self._absent if entry.id != layer_id)
+
+        self._edit(
+            tr("Remove layer"), redo, lambda: self._set_absent([*self._absent, *gone])
+        )
+
+    def arrive(self, layer: Layer) -> None:
+        """Put a layer whose data were absent into its place; not an edit that undo takes back.
+
+        Raises
+        ------
+        UsageError
+            If the layer is not in the project CRS.
+        """
+        self._assert_thread()
+        entry = next(e for e in self._absent if e.id == layer.id)
+        self._check_crs(layer)
+        self._absent = tuple(e for e in self._absent if e.id != layer.id)
+        self._layers[layer.id] = layer
+        self._styles[layer.id], self._views[layer.id] = entry.style, entry.view
+        self._tree = _with_entry(self._tree, entry)
+        self.absent_changed.emit()
+        self.layer_added.emit(layer.id)
+        self.tree_changed.emit()
 
     def remove(self, layer_id: str) -> None:
         """Remove a layer; undo brings it back where it was."""
@@ -490,8 +551,14 @@ class Scene:
         setattr(self, name, value)
         event.emit()
 
+    def _set_absent(self, entries: Iterable[LayerEntry]) -> None:
+        kept = tuple(entry for entry in entries if entry.id not in self._layers)
+        self._set("_absent", kept, self.absent_changed)
+
     def _set_tree(self, tree: list[str | Group]) -> None:
-        self._tree = list(tree)
+        # An undone edit may know a tree from before some layers arrived: they stay, on top.
+        named = {i for item in tree for i in ([item] if isinstance(item, str) else item.layers)}
+        self._tree = [*(i for i in self.layer_ids if i not in named), *tree]
         self.tree_changed.emit()
 
     def _insert(self, layer: Layer, style: LayerStyle, view: LayerView, group: str) -> None:
@@ -517,6 +584,18 @@ class Scene:
         self.layer_removed.emit(layer_id)
         self.tree_changed.emit()
 
+    def _check_crs(self, layer: Layer) -> None:
+        if not same_crs(layer.crs, self.georeference.crs):
+            raise UsageError(
+                tr(
+                    "Layer “{name}” is in {crs}, the project in {project}.",
+                    name=layer.name,
+                    crs=crs_label(layer.crs),
+                    project=crs_label(self.georeference.crs),
+                ),
+                tr("Load it with the project CRS as target."),
+            )
+
     def _adopt_georeference(self, layer: Layer) -> None:
         if self._georeferenced or self._layers:
             return
@@ -538,3 +617,21 @@ def _without(tree: list[str | Group], ids: Iterable[str]) -> list[str | Group]:
         for item in tree
         if not (isinstance(item, str) and item in gone)
     ]
+
+
+def _with_entry(tree: list[str | Group], entry: LayerEntry) -> list[str | Group]:
+    """Return a tree with an absent layer below what stood above it, in its group if that exists."""
+
+    def placed(ids: list[str]) -> int:
+        present = [ids.index(i) for i in entry.above if i in ids]
+        return max(present, default=-1) + 1
+
+    new = list(tree)
+    for n, item in enumerate(new):
+        if isinstance(item, Group) and item.id == entry.group:
+            members = list(item.layers)
+            members.insert(placed(members), entry.id)
+            new[n] = replace(item, layers=tuple(members))
+            return new
+    new.insert(placed([i if isinstance(i, str) else i.id for i in new]), entry.id)
+    return new
