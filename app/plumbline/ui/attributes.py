@@ -1,0 +1,141 @@
+"""The attribute panel: what the picked object is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QStackedWidget,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from plumbline.api import Scene, tr
+from plumbline.core.entities import entity_attributes, entity_name
+from plumbline.ui_kit.labels import ElidedLabel
+from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.panel import EmptyState
+
+
+def value_text(value: Any) -> str:
+    """Return an attribute value as people read it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return tr("Yes") if value else tr("No")
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {value_text(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(value_text(v) for v in value)
+    return str(value)
+
+
+class AttributePanel(QWidget):
+    """Groups of names and values of the last selected entity."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scene: Scene | None = None
+        self._name = ElidedLabel("", "heading")
+        self._layer: QLabel = ElidedLabel("", "caption")
+        self._tree = QTreeWidget()
+        self._tree.setColumnCount(2)
+        self._tree.setHeaderHidden(True)
+        self._tree.setRootIsDecorated(False)
+        self._tree.setIndentation(8)
+        self._tree.setUniformRowHeights(True)
+        self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self._tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._tree.customContextMenuRequested.connect(self._show_menu)
+        self._empty = EmptyState("select")
+        filled = QWidget()
+        column = QVBoxLayout(filled)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(0)
+        for text in (self._name, self._layer):
+            text.setContentsMargins(12, 0, 12, 2)
+            column.addWidget(text)
+        column.addWidget(self._tree, 1)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(filled)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._stack)
+        on_language(self, self.refresh)
+        self.refresh()
+
+    def bind(self, scene: Scene) -> None:
+        """Follow another scene's selection."""
+        self._scene = scene
+        follow(self, scene.selection_changed, self.refresh)
+        follow(self, scene.tree_changed, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the last selected entity."""
+        self._empty.set_text(
+            tr("Nothing selected"), tr("Click a building, a pipe or a tree to read what it is.")
+        )
+        refs = self._scene.selection if self._scene else ()
+        if not refs or self._scene is None:
+            self._stack.setCurrentIndex(0)
+            return
+        layer, entity = self._scene[refs[-1].layer], refs[-1].entity
+        self._name.setText(entity_name(layer, entity))
+        more = tr("{n} selected", n=len(refs)) + " · " if len(refs) > 1 else ""
+        self._layer.setText(more + layer.name)
+        self._fill(entity_attributes(layer, entity))
+        self._stack.setCurrentIndex(1)
+
+    def rows(self) -> dict[str, str]:
+        """Return what is shown, name to value."""
+        found: dict[str, str] = {}
+        for n in range(self._tree.topLevelItemCount()):
+            group = self._tree.topLevelItem(n)
+            for k in range(group.childCount()):
+                found[group.child(k).text(0)] = group.child(k).text(1)
+        return found
+
+    def _fill(self, groups: list[tuple[str, list[tuple[str, Any]]]]) -> None:
+        self._tree.clear()
+        for title, rows in groups:
+            head = QTreeWidgetItem(self._tree, [tr(title)])
+            head.setFirstColumnSpanned(True)
+            head.setForeground(0, self.palette().placeholderText())
+            head.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            for name, value in rows:
+                text = value_text(value)
+                item = QTreeWidgetItem(head, [str(name), text])
+                item.setForeground(0, self.palette().placeholderText())
+                item.setToolTip(1, text)
+            head.setExpanded(True)
+        self._tree.resizeColumnToContents(0)
+        width = max(80, self._tree.viewport().width())
+        if self._tree.columnWidth(0) > width // 2:
+            self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+            self._tree.setColumnWidth(0, width // 2)
+        else:
+            self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+
+    def _show_menu(self, where: QPoint) -> None:
+        item = self._tree.itemAt(where)
+        if item is None or item.parent() is None:
+            return
+        menu = QMenu(self)
+        clipboard = QGuiApplication.clipboard()
+        menu.addAction(tr("Copy value")).triggered.connect(lambda: clipboard.setText(item.text(1)))
+        lines = "\n".join(f"{name}\t{value}" for name, value in self.rows().items())
+        menu.addAction(tr("Copy all")).triggered.connect(lambda: clipboard.setText(lines))
+        menu.exec(self._tree.viewport().mapToGlobal(where))
+        menu.deleteLater()
