@@ -15,7 +15,11 @@ LINUX = sys.platform.startswith("linux")
 # Library -> Debian package. GDAL in rasterio's wheel leaves these to the system, ...
 HEADLESS = {"libexpat.so.1": "libexpat1", "libz.so.1": "zlib1g"}
 # ... VTK these ...
-RENDER = HEADLESS | {"libEGL.so.1": "libegl1", "libGL.so.1": "libgl1"}
+RENDER = HEADLESS | {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libXcursor.so.1": "libxcursor1",
+}
 # ... and Qt with its xcb platform plugin these. A test compares the lists with the wheels.
 WINDOW = RENDER | {
     "libdbus-1.so.3": "libdbus-1-3",
