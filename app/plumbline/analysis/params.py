@@ -9,9 +9,12 @@ Titles and descriptions are English texts that pass through `tr` where they are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from plumbline.core.i18n import tr
 
 
 class Params(BaseModel):
@@ -41,8 +44,27 @@ Point: TypeAlias = Annotated[
     Field(json_schema_extra={"widget": "point"}),
 ]
 
-#: A list of points.
-Points: TypeAlias = Annotated[tuple[Point, ...], Field(json_schema_extra={"widget": "points"})]
+
+def _read_points(value: object) -> object:
+    """Accept a line as GeoJSON, as WKT, or as text with a point on each line or between ``;``."""
+    if isinstance(value, Mapping) and isinstance(value.get("coordinates"), list | tuple):
+        return value["coordinates"]
+    if isinstance(value, str) and "(" in value:
+        name, _, body = value.strip().partition("(")
+        if name.split()[:1] == ["LINESTRING"] and body.endswith(")"):
+            return tuple(body[:-1].split(","))
+        raise ValueError(tr("This is no line: give a list of points or LINESTRING Z (x y z, …)."))
+    if isinstance(value, str):
+        return tuple(p for p in value.replace("；", ";").replace("\n", ";").split(";") if p.strip())
+    return value
+
+
+#: A list of points; also GeoJSON or WKT of a line.
+Points: TypeAlias = Annotated[
+    tuple[Point, ...],
+    BeforeValidator(_read_points),
+    Field(json_schema_extra={"widget": "points"}),
+]
 
 #: Id of a layer.
 LayerRef: TypeAlias = Annotated[str, Field(json_schema_extra={"widget": "layer"})]

@@ -3,6 +3,10 @@
 Names here are stable: `API_VERSION` is raised when one of them changes its meaning.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
 from plumbline.analysis.params import LayerRef, LayerRefs, Params, Point, Point3, Points
 from plumbline.analysis.result import Result, Table, Value
@@ -32,7 +36,10 @@ from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
+from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
+from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
 from plumbline.io.registry import load, loaders
+from plumbline.io.sampling import HeightSampler, open_heights
 
 API_VERSION = 1
 
@@ -45,11 +52,13 @@ __all__ = [
     "Bounds",
     "Camera",
     "CancelledError",
+    "CrsUnits",
     "Element",
     "EntityRef",
     "Feedback",
     "Georeference",
     "Group",
+    "HeightSampler",
     "InputError",
     "Layer",
     "LayerKind",
@@ -79,14 +88,67 @@ __all__ = [
     "Value",
     "VectorData",
     "Viewpoint",
+    "azimuth",
     "crs_label",
     "crs_text",
+    "crs_units",
     "default_digits",
     "format_number",
     "format_value",
+    "geodesic",
+    "grid_crossings",
     "load",
     "loaders",
+    "open_heights",
+    "parabola_arcs",
     "parse_crs",
+    "rise_and_fall",
+    "run",
+    "run_request",
+    "slope",
     "tr",
     "transformer",
 ]
+
+
+def run(
+    analysis: str,
+    scene: Scene,
+    params: Mapping[str, Any] | None = None,
+    /,
+    *,
+    feedback: Feedback | None = None,
+    **keywords: Any,
+) -> Result:
+    """Run an analysis on a scene and return its result.
+
+    Parameters
+    ----------
+    analysis : str
+        Id, e.g. ``"measure.distance"``.
+    scene : Scene
+        The layers that the parameters name.
+    params : mapping, optional
+        Parameters by name; those given as keywords are added to them.
+    feedback : Feedback, optional
+        Progress and cancelling.
+
+    Raises
+    ------
+    UsageError
+        If the analysis or a parameter does not exist or is not valid.
+    RefusedError
+        If the analysis refuses its inputs.
+
+    Examples
+    --------
+    >>> result = run("measure.distance", Scene(), start=[0, 0, 0], end=[3, 4, 0])
+    >>> result.values["distance"].value
+    5.0
+    """
+    return runner.run(analysis, scene, {**(params or {}), **keywords}, feedback)
+
+
+def run_request(request: AnalysisRequest, scene: Scene, feedback: Feedback | None = None) -> Result:
+    """Run a stored request, under the scheme that it names."""
+    return runner.run(request.analysis, scene, request.params, feedback, request.scheme)

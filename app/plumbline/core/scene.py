@@ -366,9 +366,7 @@ class Scene:
         def redo() -> None:
             self._set_absent(entry for entry in self._absent if entry.id != layer_id)
 
-        self._edit(
-            tr("Remove layer"), redo, lambda: self._set_absent([*self._absent, *gone])
-        )
+        self._edit(tr("Remove layer"), redo, lambda: self._set_absent([*self._absent, *gone]))
 
     def arrive(self, layer: Layer) -> None:
         """Put a layer whose data were absent into its place; not an edit that undo takes back.

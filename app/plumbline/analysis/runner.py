@@ -1,0 +1,210 @@
+"""Runs one analysis the same way for the form, the command line and Python.
+
+`begin` belongs to the scene's thread: parameters are validated, the analysis checks the request
+and takes its snapshot. `Prepared.compute` belongs to any thread. `run` is both.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import plumbline
+from plumbline.analysis.base import Analysis, AnalysisRequest
+from plumbline.analysis.params import Params
+from plumbline.analysis.registry import registry
+from plumbline.analysis.result import Result
+from plumbline.analysis.validation import invalid, validate
+from plumbline.core.errors import Problem, RefusedError
+from plumbline.core.feedback import Feedback
+from plumbline.core.i18n import tr
+from plumbline.core.layer import Source, file_sha256
+from plumbline.core.scene import Scene
+
+#: Libraries whose version can move a number; those that a run has loaded go into its provenance.
+_ENGINES = ("numpy", "scipy", "pyproj", "shapely", "rasterio", "geopandas", "trimesh", "embreex")
+
+
+@dataclass
+class Prepared:
+    """A request that passed its checks, with the snapshot that `compute` needs."""
+
+    request: AnalysisRequest
+    analysis: Analysis[Any]
+    params: Params
+    inputs: Any
+    sources: dict[str, Source | None]
+    lods: dict[str, str | None]
+    crs: str | None
+    warnings: list[str]
+
+    def compute(self, feedback: Feedback | None = None) -> Result:
+        """Return the result with its provenance; may run in any thread.
+
+        Raises
+        ------
+        RefusedError
+            If the analysis refuses its inputs.
+        CancelledError
+            If someone cancelled through `feedback`.
+        """
+        feedback = feedback or Feedback()
+        started, clock = datetime.now().astimezone(), time.perf_counter()
+        result = self.analysis.compute(self.inputs, self.params, feedback)
+        feedback.check()
+        _refuse_overflow(result)
+        result.analysis = self.request.analysis
+        result.version = self.request.version
+        result.params = dict(self.request.params)
+        result.warnings = [*self.warnings, *result.warnings]
+        result.provenance = {
+            "inputs": [self._input(layer_id) for layer_id in self.sources],
+            "crs": self.crs,
+            "scheme": self.request.scheme,
+            "engine": engine_versions(),
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 6),
+            **result.provenance,
+        }
+        return result
+
+    def _input(self, layer_id: str) -> dict[str, Any]:
+        source = self.sources[layer_id]
+        row: dict[str, Any] = {"id": layer_id, "path": None, "sha256": None}
+        if source is not None:
+            row |= {
+                "path": str(source.path),
+                "sha256": source.sha256 or _late_digest(source),
+                "loader": source.loader,
+                "sublayer": source.sublayer,
+                "options": dict(source.options),
+                "crs": source.crs,
+            }
+        return {**row, "lod": self.lods[layer_id]}
+
+
+def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str = "") -> Prepared:
+    """Validate a request, check it and take its snapshot; on the scene's thread.
+
+    Parameters
+    ----------
+    analysis_id : str
+        Id in the registry.
+    scene : Scene
+        Layers that the parameters name.
+    params : mapping
+        Plain values by parameter name, as typed, from JSON, or Python objects.
+    scheme : str
+        Id of the scheme to look at; empty for what the scene shows.
+
+    Raises
+    ------
+    UsageError
+        If the analysis, a parameter or the scheme does not exist or is not valid
+        (`InvalidParamsError`, which lists the fields).
+    RefusedError
+        If the analysis refuses the request as a whole.
+    """
+    analysis = registry.get(analysis_id)()
+    valid, problems = validate(analysis.Params, params)
+    if valid is None:
+        raise invalid(analysis_id, problems)
+    scene = scene.under(scheme) if scheme else scene
+    layer_ids = analysis.layers(valid)
+    problems = tuple(
+        Problem(_field_of(valid, layer_id), _no_layer(layer_id, scene))
+        for layer_id in layer_ids
+        if layer_id not in scene
+    ) or tuple(analysis.check(scene, valid))
+    _raise_errors(analysis_id, problems)
+    inputs = analysis.prepare(scene, valid)
+    request = AnalysisRequest(analysis_id, valid.model_dump(mode="json"), scheme, analysis.version)
+    layers = {layer_id: scene[layer_id] for layer_id in layer_ids}
+    return Prepared(
+        request,
+        analysis,
+        valid,
+        inputs,
+        sources={layer_id: layer.source for layer_id, layer in layers.items()},
+        lods={layer_id: layer.metadata.get("lod") for layer_id, layer in layers.items()},
+        crs=scene.georeference.crs_text,
+        warnings=[p.message for p in problems if p.severity != "error"],
+    )
+
+
+def run(
+    analysis_id: str,
+    scene: Scene,
+    params: Mapping[str, Any],
+    feedback: Feedback | None = None,
+    scheme: str = "",
+) -> Result:
+    """Run an analysis and return its result; see `begin` and `Prepared.compute`."""
+    return begin(analysis_id, scene, params, scheme).compute(feedback)
+
+
+def engine_versions() -> dict[str, str]:
+    """Return the versions of what computed: Plumbline, Python, the libraries in use, PROJ."""
+    versions = {"plumbline": plumbline.__version__, "python": platform.python_version()}
+    for name in _ENGINES:
+        if name in sys.modules:
+            try:
+                versions[name] = version(name)
+            except PackageNotFoundError:
+                versions[name] = str(getattr(sys.modules[name], "__version__", "?"))
+    if "pyproj" in sys.modules:
+        versions["proj"] = str(sys.modules["pyproj"].proj_version_str)
+    return versions | {"platform": platform.platform()}
+
+
+def _refuse_overflow(result: Result) -> None:
+    """Refuse numbers that are none: coordinates so large that their squares overflow."""
+    for name, value in result.values.items():
+        if isinstance(value.value, float) and not math.isfinite(value.value):
+            raise RefusedError(
+                tr("“{name}” cannot be computed: the coordinates are out of range.", name=name),
+                tr("Check the coordinates against the project CRS."),
+            )
+
+
+def _raise_errors(analysis_id: str, problems: tuple[Problem, ...]) -> None:
+    """Raise what blocks: a field's problem is invalid usage, the whole request's a refusal."""
+    errors = tuple(p for p in problems if p.severity == "error")
+    whole = [p.message for p in errors if not p.field]
+    if whole and len(whole) == len(errors):
+        raise RefusedError(" ".join(whole))
+    if errors:
+        raise invalid(analysis_id, errors)
+
+
+def _no_layer(layer_id: str, scene: Scene) -> str:
+    return tr(
+        "There is no layer “{id}”; the layers are: {ids}.",
+        id=layer_id[:80],
+        ids=", ".join(scene.layer_ids) or "–",
+    )
+
+
+def _field_of(params: Params, layer_id: str) -> str:
+    """Return the parameter that names a layer."""
+    for name in type(params).model_fields:
+        value = getattr(params, name)
+        if value == layer_id or (isinstance(value, tuple) and layer_id in value):
+            return name
+    return ""
+
+
+def _late_digest(source: Source) -> str | None:
+    """Return the digest of a source loaded without one, None when the file is not that any more."""
+    try:
+        same = source.path.stat().st_size == source.size
+        return file_sha256(source.path) if same else None
+    except OSError:
+        return None
