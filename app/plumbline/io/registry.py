@@ -110,10 +110,10 @@ MESH_OPTIONS = (
 )
 
 LOADERS: tuple[LoaderSpec, ...] = (
-    LoaderSpec("obj", "Wavefront OBJ", (".obj",), "plumbline.io.mesh:load_obj", MESH_OPTIONS),
-    LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.mesh:load_ply", MESH_OPTIONS),
-    LoaderSpec("stl", "STL", (".stl",), "plumbline.io.mesh:load_stl", MESH_OPTIONS),
-    LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.mesh:load_gltf", MESH_OPTIONS),
+    LoaderSpec("obj", "Wavefront OBJ", (".obj",), "plumbline.io.obj:load_obj", MESH_OPTIONS),
+    LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.ply:load_ply", MESH_OPTIONS),
+    LoaderSpec("stl", "STL", (".stl",), "plumbline.io.stl:load_stl", MESH_OPTIONS),
+    LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
     LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc"),
     LoaderSpec("shapefile", "Shapefile", (".shp",), "plumbline.io.vector:load_shapefile"),
