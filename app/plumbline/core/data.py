@@ -183,24 +183,24 @@ class BimData(MeshData):
         Parent of every spatial element and element by id (project > site > building > storey).
     products : int
         Products in the file; those without geometry are in `elements` but own no triangle.
+    tally : dict of str to int
+        What only the schema of the file can count: ``products_with_geometry`` (they have a
+        representation), ``elements`` (parts of the building, openings included),
+        ``elements_with_geometry``, ``spaces``.
     """
 
     storeys: list[Storey] = field(default_factory=list)
     spatial: dict[str, str] = field(default_factory=dict)
     products: int = 0
+    tally: dict[str, int] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
         """Counts for `plumbline info`."""
-        with_geometry = (
-            0
-            if self.element_index is None
-            else len(np.unique(self.element_index[self.element_index >= 0]))
-        )
         return {
             "products": self.products,
             "elements": len(self.elements),
-            "elements_with_geometry": with_geometry,
+            **self.tally,
             "storeys": len(self.storeys),
             "vertices": len(self.vertices),
             "triangles": len(self.triangles),

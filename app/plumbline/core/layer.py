@@ -84,6 +84,8 @@ class LayerStyle(BaseModel):
     attribute: str = ""
     palette: str = "viridis"
     class_colors: dict[str, str] = Field(default_factory=dict)
+    #: BIM: classes that are not drawn, though they are loaded and can be measured (rooms).
+    hidden_classes: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     point_size: float = Field(2.0, ge=1, le=20)
     line_width: float = Field(2.0, ge=0.5, le=20)

@@ -20,7 +20,7 @@ from plumbline.core.errors import UserError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
-from plumbline.io.pointcloud_header import check_header, damaged, read_crs
+from plumbline.io.pointcloud_header import check_header, damaged, read_crs, too_few
 from plumbline.io.registry import LoadContext
 
 if TYPE_CHECKING:
@@ -116,14 +116,7 @@ def _read(
         feedback.step(done, count, text)
         block = reader.read_points(min(_BLOCK, count - done))
         if len(block) == 0 or (len(block) < _BLOCK and done + len(block) < count):
-            raise damaged(
-                path,
-                tr(
-                    "its header claims {count} points, but it holds {n}",
-                    count=count,
-                    n=done + len(block),
-                ),
-            )
+            raise damaged(path, too_few(count, done + len(block)))
         part = slice(done, done + len(block))
         raw = block.array
         for axis, name in enumerate("XYZ"):

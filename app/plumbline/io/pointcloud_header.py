@@ -43,6 +43,11 @@ def damaged(path: Path, why: str, details: str = "") -> InputError:
     )
 
 
+def too_few(count: int, n: int) -> str:
+    """Return the reason for a file with fewer points than its header claims."""
+    return tr("its header claims {count} points, but it holds {n}", count=count, n=n)
+
+
 def check_header(path: Path) -> None:
     """Refuse a header whose promises do not fit the file, before a reader believes them.
 
@@ -239,7 +244,7 @@ def _parse(
     vertical = keys.get(4096, 0)
     try:
         if not code:
-            raise CRSError
+            raise CRSError("no EPSG code")
         text = f"EPSG:{code}"
         if 1024 <= vertical <= 32766:
             try:
