@@ -79,7 +79,7 @@ class Progress:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"\n$ {shlex.join(arguments)}\n")
             log.flush()
-            process = subprocess.Popen(
+            with subprocess.Popen(
                 arguments,
                 env=clean_environment(),
                 stdin=subprocess.DEVNULL,
@@ -88,14 +88,13 @@ class Progress:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-            )
-            try:
-                lines = self._follow(process, log, describe)
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
-        return Finished(process.wait(), "".join(lines))
+            ) as process:
+                try:
+                    lines = self._follow(process, log, describe)
+                except BaseException:
+                    process.kill()
+                    raise
+        return Finished(process.returncode, "".join(lines))
 
     def _follow(
         self,

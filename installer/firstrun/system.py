@@ -109,8 +109,11 @@ def provide(needed: dict[str, str], xvfb: bool, progress: Progress) -> None:
             _advice(missing, packages, font),
         )
     if not has_chinese_font() and shutil.which("apt-get"):
-        hint = "No Chinese font was found; to see Chinese texts run: {command}"
-        print(say(hint, command=apt_command(font, sudo=True)), flush=True)
+        command = apt_command(font, sudo=True)
+        print(
+            say("No Chinese font was found; to see Chinese texts run: {command}", command=command),
+            flush=True,
+        )
 
 
 def _apt_install(packages: list[str], progress: Progress) -> None:

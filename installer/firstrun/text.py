@@ -6,7 +6,6 @@ import os
 CHINESE = {
     # progress
     "Plumbline is set up ({seconds:.0f} s).": "准绳安装完成（{seconds:.0f} 秒）。",
-    "Check this computer": "检查本机",
     "Install system packages: {packages}": "安装系统软件包：{packages}",
     "Create the environment {folder}": "创建运行环境 {folder}",
     "Install {n} packages": "安装 {n} 个软件包",
