@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plumbline.core.crs import crs_label, parse_crs
-from plumbline.core.data import AnyArray, FloatArray, IntArray, MeshData
+from plumbline.core.data import FloatArray, IntArray, MeshData
 from plumbline.core.errors import InputError, UsageError, UserError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
@@ -113,7 +114,8 @@ def _drop_unusable(path: Path, title: str, data: MeshData, notes: list[str]) -> 
     """Drop triangles whose vertices do not exist or have no finite position."""
     count = len(data.vertices)
     finite = np.isfinite(data.vertices).all(axis=1)
-    in_range = ((data.triangles >= 0) & (data.triangles < count)).all(axis=1)
+    known = (data.triangles >= 0) & (data.triangles < count)
+    in_range: NDArray[np.bool_] = np.all(known, axis=1)
     keep = in_range.copy()
     keep[in_range] = finite[data.triangles[in_range]].all(axis=1)
     dropped = int(len(keep) - keep.sum())
@@ -206,7 +208,7 @@ def _ears(ring: FloatArray, normal: FloatArray) -> IntArray:
     axis = int(np.argmax(np.abs(normal)))
     plane = np.ascontiguousarray(np.delete(ring, axis, axis=1))
     ends = np.array([len(ring)], dtype=np.uint32)
-    ears = mapbox_earcut.triangulate_float64(plane, ends).astype(np.int64).reshape(-1, 3)
+    ears: IntArray = mapbox_earcut.triangulate_float64(plane, ends).astype(np.int64).reshape(-1, 3)
     # Ear clipping knows no winding: turn each triangle to face where the polygon faces.
     a, b, c = ring[ears[:, 0]], ring[ears[:, 1]], ring[ears[:, 2]]
     flipped = np.cross(b - a, c - a) @ normal < 0
@@ -311,8 +313,8 @@ def _from_tangent_plane(points: FloatArray, tangent: tuple[float, float]) -> Flo
         "+step +inv +proj=cart +ellps=WGS84 "
         f"+step {_local_projection(lat, lon).replace('+datum=WGS84 ', '+ellps=WGS84 ')}"
     )
-    x, y, z = Transformer.from_pipeline(pipeline).transform(*points.T)
-    placed: AnyArray = np.column_stack([x, y, z])
+    columns = Transformer.from_pipeline(pipeline).transform(*points.T)
+    placed: FloatArray = np.column_stack(columns)
     if not np.isfinite(placed).all():
         raise InputError(
             tr("The model reaches too far from the origin that its metadata.xml states."),

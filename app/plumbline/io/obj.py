@@ -304,7 +304,7 @@ def _words(buffer: NDArray[np.uint8]) -> tuple[IntArray, IntArray]:
 
 
 def _parse(text: bytes, dtype: type, expected: int) -> AnyArray:
-    values = np.fromstring(text, dtype=dtype, sep=" ")
+    values: AnyArray = np.fromstring(text, dtype=dtype, sep=" ")
     if len(values) != expected:
         raise ValueError(tr("a line holds something that is not a number"))
     return values
@@ -349,7 +349,7 @@ def _uniform(text: bytes) -> bytes:
 
 
 def _resolve(numbers: IntArray, before: IntArray, counts: IntArray) -> IntArray:
-    """Return indices from 0; negative numbers count back from the line they stand in, -1 is none."""
+    """Return indices from 0, -1 for none; negative numbers count back from their line."""
     if numbers.min(initial=1) > 0:
         return numbers - 1
     back = np.repeat(before, counts) + numbers

@@ -48,14 +48,7 @@ class LoadOption:
         """
         try:
             if self.type is bool:
-                return {
-                    "true": True,
-                    "1": True,
-                    "yes": True,
-                    "false": False,
-                    "0": False,
-                    "no": False,
-                }[str(text).lower()]
+                return _TRUTH[str(text).lower()]
             value = self.type(text)
         except (KeyError, ValueError, TypeError) as error:
             raise UsageError(
@@ -116,10 +109,41 @@ LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
     LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc"),
-    LoaderSpec("shapefile", "Shapefile", (".shp",), "plumbline.io.vector:load_shapefile"),
+    LoaderSpec(
+        "shapefile",
+        "Shapefile",
+        (".shp",),
+        "plumbline.io.vector:load_shapefile",
+        (LoadOption("encoding", str, "auto", N_("Encoding of the texts: auto, UTF-8, GBK, …")),),
+    ),
     LoaderSpec("geopackage", "GeoPackage", (".gpkg",), "plumbline.io.vector:load_geopackage"),
+    LoaderSpec(
+        "spatialite", "SpatiaLite", (".sqlite", ".db"), "plumbline.io.vector:load_spatialite"
+    ),
+    LoaderSpec("flatgeobuf", "FlatGeobuf", (".fgb",), "plumbline.io.vector:load_flatgeobuf"),
     LoaderSpec("geojson", "GeoJSON", (".geojson", ".json"), "plumbline.io.vector:load_geojson"),
-    LoaderSpec("geotiff", "GeoTIFF", (".tif", ".tiff"), "plumbline.io.raster:load_geotiff"),
+    LoaderSpec(
+        "geotiff",
+        "GeoTIFF",
+        (".tif", ".tiff"),
+        "plumbline.io.raster:load_geotiff",
+        (
+            LoadOption(
+                "role",
+                str,
+                "auto",
+                N_("What the cells are: auto, terrain or imagery."),
+                ("auto", "terrain", "imagery"),
+            ),
+            LoadOption(
+                "z_unit",
+                str,
+                "auto",
+                N_("Unit of the heights: auto, m, ft or us-ft."),
+                ("auto", "m", "ft", "us-ft"),
+            ),
+        ),
+    ),
 )
 
 
@@ -212,8 +236,8 @@ def load(
         size=path.stat().st_size,
     )
     for n, layer in enumerate(layers):
-        several = len(layers) > 1 or bool(sublayer)
-        layer.source = replace(source, sublayer=layer.name if several else "")
+        inner = str(layer.metadata.get("layer", "") or (layer.name if len(layers) > 1 else ""))
+        layer.source = replace(source, sublayer=inner)
         if layer_id:
             layer.id = layer_id if len(layers) == 1 else f"{layer_id}_{layer.name}"
         if stated is not None:

@@ -1,0 +1,512 @@
+"""GeoTIFF terrain and imagery: described at load, read by block or from overviews, never whole.
+
+`read_grid` and `read_image` give what fits a budget (rendering), `sample_bilinear` gives exact
+heights at points (analyses). Cells are areas: the value of a cell belongs to its centre.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.core.crs import same_crs, transformer
+from plumbline.core.data import AnyArray, Bounds, FloatArray, RasterData
+from plumbline.core.errors import InputError
+from plumbline.core.feedback import Feedback
+from plumbline.core.i18n import tr
+from plumbline.core.layer import Layer, LayerKind, LayerStyle
+from plumbline.core.units import INTERNATIONAL_FOOT, US_SURVEY_FOOT
+from plumbline.io.base import check_magic, reading
+from plumbline.io.registry import LoadContext
+
+if TYPE_CHECKING:
+    from pyproj import CRS
+    from rasterio.io import DatasetReader
+
+TITLE = "GeoTIFF"
+MAGICS = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]
+#: The range of heights is exact up to this many cells, else from a thinned reading.
+EXACT_CELLS = 60_000_000
+THINNED_CELLS = 4_000_000
+#: Cells of one block when points are sampled.
+BLOCK = 1024
+Affine6 = tuple[float, float, float, float, float, float]
+
+#: Names of vertical units in files, lower case, in metres.
+UNITS = {
+    "m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0,
+    "ft": INTERNATIONAL_FOOT, "foot": INTERNATIONAL_FOOT, "feet": INTERNATIONAL_FOOT,
+    "us-ft": US_SURVEY_FOOT, "us survey foot": US_SURVEY_FOOT, "ftus": US_SURVEY_FOOT,
+    "us_survey_foot": US_SURVEY_FOOT, "survey_foot": US_SURVEY_FOOT, "cm": 0.01, "mm": 0.001,
+}  # fmt: skip
+
+
+def load_geotiff(path: Path, context: LoadContext) -> list[Layer]:
+    """Describe a GeoTIFF as terrain or imagery; its cells stay on disk.
+
+    Raises
+    ------
+    InputError
+        If the file is no TIFF, is damaged, or has a kind of cells that is neither.
+    """
+    check_magic(path, TITLE, MAGICS)
+    context.feedback.step(0, 1, tr("Reading {name}", name=path.name))
+    with reading(path, TITLE), _opened(path) as dataset:
+        crs = _crs(dataset)
+        role = str(context.options.get("role", "auto"))
+        if role == "auto":
+            role = _role(dataset)
+        metadata: dict[str, Any] = {"format": TITLE, "role": role, "dtype": dataset.dtypes[0]}
+        warnings: list[str] = []
+        z_factor = 1.0
+        if role == "terrain":
+            unit = str(context.options.get("z_unit", "auto"))
+            z_factor = _z_factor(dataset, crs, unit, metadata, warnings)
+        transform = dataset.transform
+        data = RasterData(
+            path,
+            role,
+            dataset.width,
+            dataset.height,
+            dataset.count,
+            str(dataset.dtypes[0]),
+            (transform.a, transform.b, transform.c, transform.d, transform.e, transform.f),
+            None,
+            crs,
+            dataset.nodata,
+            z_factor=z_factor,
+        )
+        if abs(transform.determinant) < 1e-300:
+            raise ValueError(tr("its transform is singular"))
+        metadata |= _metadata(dataset)
+        if role == "terrain":
+            low, high, exact = _height_range(dataset, context.feedback)
+            if math.isfinite(low):
+                data.height_range = (low * z_factor, high * z_factor)
+            else:
+                warnings.append(tr("It holds no heights, only nodata."))
+            metadata["height_range"] = "exact" if exact else "thinned"
+        else:
+            _read_thinned(dataset, 1, 65_536)  # a damaged file shows itself now, not when drawn
+    data.bounds = _bounds(data)
+    if crs is not None:
+        metadata["crs_source"] = "file"
+    if transform.is_identity:
+        warnings.append(tr("The file does not say where it lies: its coordinates are pixels."))
+    style = LayerStyle(palette="terrain") if role == "terrain" else LayerStyle(color_by="rgb")
+    return [Layer(path.stem, path.stem, LayerKind.RASTER, data, crs, None, metadata, warnings,
+                  style)]  # fmt: skip
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[DatasetReader]:
+    """Open as GeoTIFF and nothing else: other drivers can name further files or addresses."""
+    import warnings
+
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.Env(GDAL_NUM_THREADS=1), rasterio.open(path, driver="GTiff") as dataset:
+            yield dataset
+
+
+def _crs(dataset: DatasetReader) -> CRS | None:
+    from pyproj import CRS
+
+    return CRS.from_user_input(dataset.crs) if dataset.crs else None
+
+
+def _role(dataset: DatasetReader) -> str:
+    kind = np.dtype(dataset.dtypes[0])
+    if kind.kind == "c":
+        raise ValueError(tr("its cells are complex numbers"))
+    return "terrain" if dataset.count == 1 and kind != np.uint8 else "imagery"
+
+
+def _metadata(dataset: DatasetReader) -> dict[str, Any]:
+    transform = dataset.transform
+    return {
+        "size": [dataset.width, dataset.height],
+        "cell": [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)],
+        "nodata": None if dataset.nodata is None else _plain(dataset.nodata),
+        "overviews": list(dataset.overviews(1)),
+        "rotated": bool(transform.b or transform.d),
+        "compression": dataset.compression.value if dataset.compression else None,
+    }
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _z_factor(
+    dataset: DatasetReader,
+    crs: CRS | None,
+    option: str,
+    metadata: dict[str, Any],
+    warnings: list[str],
+) -> float:
+    """Return metres per vertical unit: by the option, the band, the vertical CRS, else metres."""
+    vertical = vertical_factor(crs)
+    band = UNITS.get((dataset.units[0] or "").strip().lower())
+    if option != "auto":
+        factor, source = UNITS[option], "option"
+    elif band is not None:
+        factor, source = band, "band"
+    elif vertical is not None:
+        factor, source = vertical, "crs"
+    else:
+        factor, source = 1.0, "assumed"
+        if crs is not None and crs.is_projected:
+            horizontal = crs.axis_info[0].unit_conversion_factor
+            if abs(horizontal - 1) > 1e-6:
+                warnings.append(
+                    tr("The file does not say the unit of its heights; metres were taken although "
+                       "its plane is in {unit}.", unit=crs.axis_info[0].unit_name)
+                )  # fmt: skip
+    metadata |= {"z_factor": factor, "z_factor_source": source}
+    return factor
+
+
+def vertical_factor(crs: CRS | None) -> float | None:
+    """Return metres per unit of a CRS's vertical axis, None when it has none."""
+    if crs is None:
+        return None
+    for part in crs.sub_crs_list or [crs]:
+        if part.is_vertical:
+            return float(part.axis_info[0].unit_conversion_factor)
+        if len(part.axis_info) == 3 and not part.is_geocentric:
+            return float(part.axis_info[2].unit_conversion_factor)
+    return None
+
+
+def _height_range(dataset: DatasetReader, feedback: Feedback) -> tuple[float, float, bool]:
+    """Return lowest and highest value and whether every cell was seen; NaN when there is none."""
+    if dataset.width * dataset.height > EXACT_CELLS:
+        heights = _read_thinned(dataset, 1, THINNED_CELLS)
+        return *_low_high(heights), False
+    low, high = math.nan, math.nan
+    rows = max(1, 4_000_000 // dataset.width)
+    rows = max(rows - rows % dataset.block_shapes[0][0], 1)
+    from rasterio.windows import Window
+
+    for top in range(0, dataset.height, rows):
+        feedback.step(top, dataset.height, tr("Reading heights"))
+        window = Window(0, top, dataset.width, min(rows, dataset.height - top))
+        part = _low_high(_masked(dataset, dataset.read(1, window=window)))
+        low, high = np.fmin(low, part[0]), np.fmax(high, part[1])
+    return float(low), float(high), True
+
+
+def _low_high(values: AnyArray) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if len(known) else (math.nan, math.nan)
+
+
+def _masked(dataset: DatasetReader, values: AnyArray) -> FloatArray:
+    """Return float64 with NaN where the file says nodata."""
+    heights = values.astype(np.float64)
+    nodata = dataset.nodata
+    if nodata is not None and math.isfinite(nodata):
+        # Compared in the file's own type: -3.4e38 in float32 is not the float64 of that text.
+        same = values == np.asarray(nodata).astype(values.dtype)
+        heights[same | (heights == nodata)] = np.nan
+    heights[~np.isfinite(heights)] = np.nan
+    return heights
+
+
+def _read_thinned(dataset: Any, band: int, cells: int) -> FloatArray:
+    height, width = _thinned_shape(dataset.width, dataset.height, cells)
+    return _masked(dataset, dataset.read(band, out_shape=(height, width)))
+
+
+def _thinned_shape(width: int, height: int, cells: int) -> tuple[int, int]:
+    """Return ``(rows, columns)`` that keep the proportions and hold at most `cells` cells."""
+    shrink = min(1.0, math.sqrt(cells / max(1, width * height)))
+    return max(1, int(height * shrink)), max(1, int(width * shrink))
+
+
+def corners(transform: Affine6, width: int, height: int) -> FloatArray:
+    """Return the outline ``(4, 2)`` of a grid in the file's CRS."""
+    a, b, c, d, e, f = transform
+    grid = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
+    return np.column_stack(
+        [a * grid[:, 0] + b * grid[:, 1] + c, d * grid[:, 0] + e * grid[:, 1] + f]
+    )
+
+
+def _bounds(data: RasterData) -> Bounds:
+    outline = corners(data.transform, data.width, data.height)
+    low, high = data.height_range or (0.0, 0.0)
+    (xmin, ymin), (xmax, ymax) = outline.min(axis=0), outline.max(axis=0)
+    return Bounds(float(xmin), float(ymin), low, float(xmax), float(ymax), high)
+
+
+def _warped(data: RasterData) -> bool:
+    return data.target_crs is not None and not same_crs(data.crs, data.target_crs)
+
+
+@contextmanager
+def _view(data: RasterData) -> Iterator[Any]:
+    """Open the raster north up in the project CRS; a plain dataset where the file is that."""
+    from rasterio.enums import Resampling
+    from rasterio.vrt import WarpedVRT
+
+    _check_present(data.path)
+    with reading(data.path, TITLE), _opened(data.path) as dataset:
+        _, b, _, d, e, _ = data.transform
+        if not _warped(data) and b == 0 and d == 0 and e < 0:
+            yield dataset
+            return
+        target = (data.target_crs or data.crs) if data.crs is not None else None
+        options: dict[str, Any] = {"resampling": Resampling.bilinear}
+        if target is not None:
+            options["crs"] = target.to_wkt(version="WKT1_GDAL") if _wkt1(target) else str(target)
+        if data.crs is not None and not dataset.crs:
+            options["src_crs"] = data.crs.to_wkt()
+        if data.role == "imagery" and dataset.count in (1, 3):
+            options["add_alpha"] = True
+        elif data.role == "terrain" and dataset.nodata is None:
+            options["nodata"] = math.nan
+            options["dtype"] = "float64"
+        with WarpedVRT(dataset, **options) as view:
+            yield view
+
+
+def _wkt1(crs: CRS) -> bool:
+    from pyproj.exceptions import CRSError
+
+    try:
+        return bool(crs.to_wkt(version="WKT1_GDAL"))
+    except CRSError:
+        return False
+
+
+def _check_present(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(
+            tr("There is no file “{path}”.", path=path), tr("Check the path and the disk.")
+        )
+
+
+def _window(view: Any, bounds: tuple[float, float, float, float] | None) -> tuple[int, ...]:
+    """Return ``(column, row, width, height)`` of whole cells that cover the bounds, clipped."""
+    if bounds is None:
+        return 0, 0, int(view.width), int(view.height)
+    inverse = ~view.transform
+    left, top = inverse * (bounds[0], bounds[3])
+    right, bottom = inverse * (bounds[2], bounds[1])
+    x0, y0 = max(0, math.floor(left + 1e-9)), max(0, math.floor(top + 1e-9))
+    x1 = min(view.width, math.ceil(right - 1e-9))
+    y1 = min(view.height, math.ceil(bottom - 1e-9))
+    return x0, y0, max(0, x1 - x0), max(0, y1 - y0)
+
+
+def read_grid(
+    data: RasterData,
+    max_cells: int = 4_000_000,
+    bounds: tuple[float, float, float, float] | None = None,
+) -> tuple[FloatArray, Affine6]:
+    """Read terrain as a grid that is north up in the project CRS, thinned to a budget.
+
+    Parameters
+    ----------
+    max_cells : int
+        The grid has at most this many cells; it is read from overviews where the file has them.
+    bounds : (xmin, ymin, xmax, ymax), optional
+        Only this part, project CRS; snapped outwards to whole cells.
+
+    Returns
+    -------
+    heights : (rows, columns) float64
+        Metres, first row in the north, NaN where unknown; ``(0, 0)`` outside of the raster.
+    transform : tuple of 6 floats
+        Affine transform from (column, row) of cell corners to the project CRS.
+
+    Raises
+    ------
+    InputError
+        If the file is gone or damaged.
+    """
+    from rasterio.enums import Resampling
+    from rasterio.windows import Window
+
+    with _view(data) as view:
+        x0, y0, width, height = _window(view, bounds)
+        t = view.transform
+        if width == 0 or height == 0:
+            return np.zeros((0, 0)), (t.a, t.b, t.c, t.d, t.e, t.f)
+        rows, columns = _thinned_shape(width, height, max_cells)
+        values = view.read(
+            1,
+            window=Window(x0, y0, width, height),
+            out_shape=(rows, columns),
+            resampling=Resampling.average,
+        )
+        heights = _masked(view, values) * data.z_factor
+    a, e = t.a * width / columns, t.e * height / rows
+    return heights, (a, 0.0, t.c + x0 * t.a, 0.0, e, t.f + y0 * t.e)
+
+
+def read_image(
+    data: RasterData,
+    max_pixels: int = 16_000_000,
+    bounds: tuple[float, float, float, float] | None = None,
+) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
+    """Read imagery as RGBA, north up in the project CRS, thinned to a budget.
+
+    Returns
+    -------
+    image : (rows, columns, 4) uint8
+        First row in the north; alpha 0 where the file has nothing.
+    bounds : (xmin, ymin, xmax, ymax)
+        Where the image lies, project CRS.
+
+    Raises
+    ------
+    InputError
+        If the file is gone or damaged.
+    """
+    from rasterio.windows import Window
+
+    with _view(data) as view:
+        x0, y0, width, height = _window(view, bounds)
+        t = view.transform
+        if width == 0 or height == 0:
+            return np.zeros((0, 0, 4), np.uint8), (t.c, t.f, t.c, t.f)
+        shape = _thinned_shape(width, height, max_pixels)
+        image = _rgba(view, data, Window(x0, y0, width, height), shape)
+    xmin, ymax = t.c + x0 * t.a, t.f + y0 * t.e
+    return image, (xmin, ymax + height * t.e, xmin + width * t.a, ymax)
+
+
+def _rgba(view: Any, data: RasterData, window: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    from rasterio.enums import Resampling
+
+    rgba = np.empty((*shape, 4), np.uint8)
+    bands = data.bands
+    palette = _palette(view) if bands == 1 else None
+    # Numbers of colours have no mean.
+    method = Resampling.nearest if palette is not None else Resampling.average
+    picked = [1, 2, 3] if bands >= 3 else [1, 1, 1]
+    for slot, band in enumerate(picked):
+        if slot and band == picked[slot - 1]:
+            rgba[..., slot] = rgba[..., slot - 1]
+            continue
+        values = view.read(band, window=window, out_shape=shape, resampling=method)
+        rgba[..., slot] = _bytes(values)
+    if palette is not None:
+        rgba[..., :] = palette[rgba[..., 0]]
+    rgba[..., 3] = view.dataset_mask(window=window, out_shape=shape)
+    return rgba
+
+
+def _palette(view: Any) -> NDArray[np.uint8] | None:
+    try:
+        table = view.colormap(1)
+    except ValueError:
+        return None
+    palette = np.zeros((256, 4), np.uint8)
+    for index, color in table.items():
+        if 0 <= index < 256:
+            palette[index] = color
+    return palette
+
+
+def _bytes(values: AnyArray) -> NDArray[np.uint8]:
+    """Return a band as bytes; wider types are stretched over their 2nd to 98th percentile."""
+    if values.dtype == np.uint8:
+        return values
+    known = values[np.isfinite(values)]
+    low, high = np.percentile(known, [2, 98]) if known.size else (0.0, 1.0)
+    span = max(float(high) - float(low), 1e-12)
+    scaled = np.nan_to_num((values.astype(np.float64) - low) / span * 255)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def sample_bilinear(data: RasterData, xy: AnyArray, feedback: Feedback | None = None) -> FloatArray:
+    """Return terrain heights at points, bilinear between cell centres.
+
+    Within half a cell of the border the outermost cells count alone; cells without data are left
+    out of the mean. A raster in another CRS is sampled in its own grid: the points are
+    transformed, not the cells.
+
+    Parameters
+    ----------
+    xy : (N, 2) float64
+        Project CRS.
+
+    Returns
+    -------
+    heights : (N,) float64
+        Metres, NaN outside and where there is no data.
+
+    Raises
+    ------
+    InputError
+        If the file is gone or damaged.
+    """
+    feedback = feedback or Feedback()
+    points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+    if _warped(data):
+        assert data.crs is not None and data.target_crs is not None
+        points = np.column_stack(
+            transformer(data.target_crs, data.crs).transform(points[:, 0], points[:, 1])
+        )
+    a, b, c, d, e, f = data.transform
+    inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
+    cells = (points - (c, f)) @ inverse.T
+    size = np.array([data.width, data.height])
+    with np.errstate(invalid="ignore"):
+        inside = np.isfinite(cells).all(axis=1) & ((cells >= 0) & (cells <= size)).all(axis=1)
+    heights = np.full(len(points), np.nan)
+    where = np.flatnonzero(inside)
+    if len(where) == 0:
+        return heights
+    centred = np.clip(cells[where] - 0.5, 0.0, size - 1.0)
+    base = np.minimum(np.floor(centred).astype(np.int64), np.maximum(size - 2, 0))
+    _check_present(data.path)
+    with reading(data.path, TITLE), _opened(data.path) as dataset:
+        for members in _by_block(base, data.width):
+            feedback.check()
+            heights[where[members]] = _sample_block(dataset, base[members], centred[members])
+    return heights * data.z_factor
+
+
+def _by_block(base: AnyArray, width: int) -> Iterator[AnyArray]:
+    """Yield the points that lie in each block of cells."""
+    across = width // BLOCK + 1
+    number = base[:, 1] // BLOCK * across + base[:, 0] // BLOCK
+    order = np.argsort(number, kind="stable")
+    _, first = np.unique(number[order], return_index=True)
+    yield from np.split(order, first[1:])
+
+
+def _sample_block(dataset: DatasetReader, base: AnyArray, centred: FloatArray) -> FloatArray:
+    from rasterio.windows import Window
+
+    x0, y0 = int(base[:, 0].min()), int(base[:, 1].min())
+    x1 = min(dataset.width, int(base[:, 0].max()) + 2)
+    y1 = min(dataset.height, int(base[:, 1].max()) + 2)
+    grid = _masked(dataset, dataset.read(1, window=Window(x0, y0, x1 - x0, y1 - y0)))
+    column, row = base[:, 0] - x0, base[:, 1] - y0
+    tx, ty = centred[:, 0] - base[:, 0], centred[:, 1] - base[:, 1]
+    right, below = np.minimum(column + 1, x1 - x0 - 1), np.minimum(row + 1, y1 - y0 - 1)
+    values = np.stack(
+        [grid[row, column], grid[row, right], grid[below, column], grid[below, right]]
+    )
+    weights = np.stack([(1 - tx) * (1 - ty), tx * (1 - ty), (1 - tx) * ty, tx * ty])
+    weights[np.isnan(values)] = 0.0
+    total = weights.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: FloatArray = (np.nan_to_num(values) * weights).sum(axis=0) / total
+    result[total <= 0] = np.nan
+    return result
