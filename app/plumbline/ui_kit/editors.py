@@ -155,6 +155,7 @@ class Editor(QWidget):
 
     def place(self, widget: QWidget) -> None:
         """Put the one widget of the editor in."""
+        widget.setMinimumWidth(48)
         self._row.addWidget(widget, 1)
         self.setFocusProxy(widget)
 
@@ -332,6 +333,8 @@ class DateEditor(Editor):
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__(spec)
         self._zone: dt.tzinfo | None = None
+        # A tick, a day and a time do not fit beside a label.
+        self.wide = spec.optional and spec.type is dt.datetime
         self._set = QCheckBox()
         self._set.setVisible(spec.optional)
         self._set.clicked.connect(self._switch)
@@ -344,9 +347,11 @@ class DateEditor(Editor):
         else:
             self._edit = QDateTimeEdit()
             self._edit.setDisplayFormat("yyyy-MM-dd HH:mm")
-        if spec.type is not dt.time:
+        if spec.type is dt.time:
+            inset(self._edit)
+        else:
+            # Drawn like a combo box, whose inset the style sheet does reach.
             self._edit.setCalendarPopup(True)
-        inset(self._edit)
         self._edit.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._edit.dateTimeChanged.connect(lambda _: self.edited.emit())
         if spec.optional:
@@ -373,6 +378,8 @@ class DateEditor(Editor):
         self._edit.setEnabled(value is not None or not self.spec.optional)
         blocked = self._edit.blockSignals(True)
         self._zone = getattr(value, "tzinfo", None)
+        if value is None:
+            self._edit.setDate(QDate.currentDate())
         if isinstance(value, dt.datetime):
             self._edit.setDateTime(
                 QDateTime(

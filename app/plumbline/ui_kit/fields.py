@@ -411,7 +411,7 @@ class ProgressRow(QWidget):
         row.addWidget(self._bar)
         row.addWidget(self._share)
         row.addWidget(self._cancel)
-        self.setFixedHeight(28)
+        self.setFixedHeight(24)
         self.set_progress(None)
         on_language(self, self.retranslate)
         self.retranslate()

@@ -32,10 +32,8 @@ from PySide6.QtWidgets import (
     QRadioButton,
     QScrollArea,
     QSlider,
-    QTableView,
     QTabWidget,
     QToolBar,
-    QTreeView,
     QVBoxLayout,
     QWidget,
 )
@@ -62,6 +60,7 @@ from plumbline.ui_kit.icons import app_icon, icon_names, set_icon
 from plumbline.ui_kit.labels import ElidedLabel, label
 from plumbline.ui_kit.panel import EmptyState, Panel, ResultCard, Section, scroll_area
 from plumbline.ui_kit.theme import apply_theme, current_theme
+from plumbline.ui_kit.views import table_view, tree_view
 
 
 class Quality(StrEnum):
@@ -330,8 +329,8 @@ def _lists_page() -> QWidget:
             child.setCheckState(Qt.CheckState.Checked)
             parent.appendRow([child, QStandardItem("mesh")])
         model.appendRow([parent, QStandardItem("")])
-    tree = QTreeView()
-    tree.setModel(model)
+    tree = tree_view(model)
+    tree.setColumnWidth(0, 220)
     tree.expandAll()
     tree.setCurrentIndex(model.index(1, 0, model.index(0, 0)))
     numbers = QStandardItemModel(20, 4)
@@ -340,11 +339,7 @@ def _lists_page() -> QWidget:
         for column in range(4):
             text = f"B-{row:03d}" if column == 0 else f"{(row + 1) * (column + 2) * 7.25:.2f}"
             numbers.setItem(row, column, QStandardItem(text))
-    table = QTableView()
-    table.setModel(numbers)
-    table.setAlternatingRowColors(True)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
+    table = table_view(numbers)
     table.selectRow(3)
     menu = QMenu()
     for name in ("zoom-to", "rename", "palette", "export"):

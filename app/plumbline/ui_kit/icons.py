@@ -81,7 +81,7 @@ def set_icon(target: Target, name: str, *, role: str = "text", size: int = 20) -
     target.setProperty(_SIZE, size)
     if isinstance(target, QAbstractButton):
         # Qt puts a button's text right beside its icon; a wider box around the icon parts them.
-        gap = 6 if isinstance(target, QPushButton) and target.text() else 0
+        gap = 8 if isinstance(target, QPushButton) and target.text() else 0
         target.setIconSize(QSize(size + gap, size))
     _refresh(target)
 

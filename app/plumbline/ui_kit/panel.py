@@ -176,6 +176,15 @@ def scroll_area(content: QVBoxLayout) -> QScrollArea:
     area.setWidget(inside)
     area.viewport().setAutoFillBackground(False)
     inside.setAutoFillBackground(False)
+    margins = content.contentsMargins()
+
+    def make_room(low: int, high: int) -> None:
+        # The scroll bar stands in the margin: what is inside keeps its width when it appears.
+        taken = area.verticalScrollBar().sizeHint().width() if high > low else 0
+        right = max(0, margins.right() - taken)
+        content.setContentsMargins(margins.left(), margins.top(), right, margins.bottom())
+
+    area.verticalScrollBar().rangeChanged.connect(make_room)
     return area
 
 

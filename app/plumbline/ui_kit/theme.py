@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,10 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from plumbline.core.resources import resource
+
+#: Weight of headings. Elsewhere than on Windows and macOS many Chinese fonts have one weight only,
+#: and are thickened from bold on, not from semi-bold.
+STRONG = 600 if sys.platform in ("win32", "darwin") else 700
 
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9A-F]{6}$")]
 Mode = Literal["light", "dark", "system"]
@@ -234,7 +239,7 @@ def style_sheet(theme: Theme) -> str:
         path = recoloured_icon(match[1], theme.token(match[2]))
         return f'url("{path.as_posix()}")'
 
-    filled = _ICON_FIELD.sub(icon_url, template)
+    filled = _ICON_FIELD.sub(icon_url, template).replace("{strong}", str(STRONG))
     return _TOKEN_FIELD.sub(lambda match: theme.token(match[1]), filled)
 
 
