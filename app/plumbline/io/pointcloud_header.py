@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from plumbline.core.crs import crs_label, crs_text, horizontal_crs, transformer
+from plumbline.core.crs import crs_label, crs_text
 from plumbline.core.data import Bounds
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
+from plumbline.io.crs_check import outside_area
 
 if TYPE_CHECKING:
     from laspy import LasHeader
@@ -189,7 +190,7 @@ def read_crs(header: LasHeader, bounds: Bounds) -> DeclaredCrs:
             )
         )
         return declared
-    if _far_away(crs, bounds):
+    if outside_area(crs, bounds.center[0], bounds.center[1]):
         declared.warnings.append(
             tr("The coordinates lie outside the area where {crs} is used.", crs=_label(crs))
         )
@@ -276,28 +277,6 @@ def _impossible(crs: CRS, bounds: Bounds) -> str:
         if (np.abs(corners[:, :2]) * per_degree > (360.0, 90.0)).any():
             return tr("its numbers are no longitudes and latitudes")
     return ""
-
-
-def _far_away(crs: CRS, bounds: Bounds) -> bool:
-    """Tell whether the cloud lies far outside the area of use of a projected CRS."""
-    from pyproj.exceptions import ProjError
-
-    area = crs.area_of_use
-    if area is None or not crs.is_projected or crs.geodetic_crs is None:
-        return False
-    flat = horizontal_crs(crs)
-    try:
-        lon, lat = transformer(flat, crs.geodetic_crs.to_2d()).transform(*bounds.center[:2])
-    except ProjError:
-        return True
-    if not (math.isfinite(lon) and math.isfinite(lat)):
-        return True
-    margin = 3.0
-    east = area.east + (360.0 if area.east < area.west else 0.0)
-    return not (
-        area.south - margin <= lat <= area.north + margin
-        and any(area.west - margin <= lon + turn <= east + margin for turn in (-360.0, 0.0, 360.0))
-    )
 
 
 def _note_units(crs: CRS, keys: dict[int, int], declared: DeclaredCrs) -> None:

@@ -102,13 +102,26 @@ MESH_OPTIONS = (
     LoadOption("offset", str, "0,0,0", N_("Added to every coordinate, as x,y,z in metres.")),
 )
 
+IFC_OPTIONS = (
+    LoadOption(
+        "tolerance", float, 0.001, N_("Largest deviation of a facet from a curved surface, metres.")
+    ),
+    LoadOption(
+        "georeference",
+        str,
+        "auto",
+        N_("auto: place the model as its file says; none: keep its own coordinates."),
+        ("auto", "none"),
+    ),
+)
+
 LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("obj", "Wavefront OBJ", (".obj",), "plumbline.io.obj:load_obj", MESH_OPTIONS),
     LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.ply:load_ply", MESH_OPTIONS),
     LoaderSpec("stl", "STL", (".stl",), "plumbline.io.stl:load_stl", MESH_OPTIONS),
     LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
-    LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc"),
+    LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc", IFC_OPTIONS),
     LoaderSpec(
         "shapefile",
         "Shapefile",

@@ -1,0 +1,384 @@
+"""IFC as a child process reads it: geometry, what the products are, and the declared position.
+
+Runs only in a child (`plumbline.io.child`), because tessellation stalls the interpreter, keeps its
+memory and can crash on damaged input. Hands over plain arrays in metres, in the coordinates of the
+file, and a document; where the model lies on the earth is decided by the parent.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from plumbline.core.data import AnyArray, FloatArray
+from plumbline.core.errors import InputError
+from plumbline.core.i18n import tr
+from plumbline.io.child import Child
+from plumbline.io.ifc_position import declared_position
+
+#: Products that cut holes; their shapes are the holes, which are cut already.
+_VOIDS = "IfcFeatureElementSubtraction"
+#: Products whose failed shapes are named one by one.
+_MOST_NAMED = 20
+#: Seconds between two progress messages.
+_PACE = 0.1
+_NO_STYLE = "DefaultMaterial"
+
+
+def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
+    """Read an IFC file.
+
+    Parameters
+    ----------
+    args : dict
+        ``path``, ``name`` (for messages), ``tolerance`` (largest deviation of a facet from a
+        curved surface, metres), ``threads``.
+    child : Child
+        Gets the arrays ``vertices`` (N, 3) float64 in metres, ``triangles`` (M, 3) int32,
+        ``material_index`` and ``element_index`` (M,) int32.
+
+    Returns
+    -------
+    dict
+        ``elements``, ``materials``, ``storeys``, ``spatial``, ``tally``, ``products``,
+        ``position``, ``metadata``, ``warnings``.
+    """
+    name = args["name"]
+    child.feedback.step(0.0, 1.0, tr("Reading {name}", name=name))
+    model = _open(args["path"], name)
+    products = list(model.by_type("IfcProduct"))
+    if not products:
+        raise InputError(
+            tr("“{name}” holds no building elements.", name=name),
+            tr("Export the model again, with its elements."),
+        )
+    order = {product.id(): n for n, product in enumerate(products)}
+    mesh = _Mesh(model, order)
+    mesh.build(args, child.feedback.part(0.1, 0.85))
+    for array, values in mesh.arrays().items():
+        child.save(array, values)
+    child.feedback.step(0.87, 1.0, tr("Reading the properties in {name}", name=name))
+    document = _describe(model, products)
+    document["materials"] = mesh.materials
+    document["warnings"] += mesh.warnings(products)
+    return document
+
+
+def _open(path: str, name: str) -> Any:
+    import ifcopenshell
+
+    try:
+        model = ifcopenshell.open(path)
+    except Exception as error:  # whatever a damaged file provokes in the reader
+        raise InputError(
+            tr("“{name}” cannot be read as IFC.", name=name),
+            tr("The file is probably damaged; copy or export it again."),
+            f"{type(error).__name__}: {error}",
+        ) from error
+    if not hasattr(model, "schema"):
+        raise InputError(
+            tr("“{name}” cannot be read as IFC.", name=name),
+            tr("The file is probably damaged; copy or export it again."),
+        )
+    return model
+
+
+# -- geometry -----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Mesh:
+    """One merged mesh, grown product by product."""
+
+    model: Any
+    #: Index of each product by its STEP number.
+    order: dict[int, int]
+    materials: list[dict[str, Any]] = field(default_factory=list)
+    vertices: list[FloatArray] = field(default_factory=list)
+    triangles: list[AnyArray] = field(default_factory=list)
+    material_index: list[AnyArray] = field(default_factory=list)
+    element_index: list[AnyArray] = field(default_factory=list)
+    built: set[int] = field(default_factory=set)
+    count: int = 0
+    _known: dict[str, int] = field(default_factory=dict)
+
+    def build(self, args: dict[str, Any], feedback: Any) -> None:
+        """Tessellate every product but the holes, on all threads."""
+        from ifcopenshell import geom
+
+        settings = geom.settings()
+        settings.set("mesher-linear-deflection", float(args["tolerance"]))
+        voids = [type_ for type_ in (_VOIDS,) if self.model.by_type(type_)]
+        options: dict[str, Any] = {"exclude": voids} if voids else {}
+        iterator = geom.iterator(settings, self.model, int(args["threads"]), **options)
+        text = tr("Building the shapes of {name}", name=args["name"])
+        feedback.step(0, 100, text)
+        if not iterator.initialize():
+            return
+        told = time.monotonic()
+        while True:
+            self._add(iterator.get())
+            if time.monotonic() - told > _PACE:
+                told = time.monotonic()
+                feedback.step(iterator.progress(), 100, text)
+            if not iterator.next():
+                return
+
+    def _add(self, shape: Any) -> None:
+        number = self.order.get(int(shape.id))
+        geometry = shape.geometry
+        local = np.frombuffer(geometry.verts_buffer, dtype=np.float64).reshape(-1, 3)
+        triangles = np.frombuffer(geometry.faces_buffer, dtype=np.int32).reshape(-1, 3)
+        if number is None or len(triangles) == 0:
+            return
+        # Columns of the placement follow each other: its transpose multiplies rows from the right.
+        placement = np.frombuffer(shape.transformation_buffer, dtype=np.float64).reshape(4, 4)
+        vertices = local @ placement[:3, :3] + placement[3, :3]
+        if not np.isfinite(vertices).all():
+            return
+        styles = np.frombuffer(geometry.material_ids_buffer, dtype=np.int32)
+        self.vertices.append(vertices)
+        self.triangles.append(triangles + self.count)
+        self.material_index.append(self._styles(geometry, bool((styles < 0).any()))[styles])
+        self.element_index.append(np.full(len(triangles), number, dtype=np.int32))
+        self.count += len(vertices)
+        self.built.add(number)
+
+    def _styles(self, geometry: Any, bare: bool) -> AnyArray:
+        """Return our material index for each style of a shape.
+
+        Triangles without a style have -1, which takes the last: the default one if any is `bare`.
+        """
+        colors = np.frombuffer(geometry.colors_buffer, dtype=np.float64).reshape(-1, 4)
+        found = [
+            self._material(style, color)
+            for style, color in zip(geometry.materials, colors, strict=True)
+        ]
+        return np.array([*found, self._default()] if bare else found, dtype=np.int32)
+
+    def _material(self, style: Any, color: FloatArray) -> int:
+        key = str(style.name)
+        if key not in self._known:
+            entity = self.model.by_id(style.instance_id()) if style.instance_id() else None
+            name = getattr(entity, "Name", None) or key
+            rgba = [float(v) for v in np.clip(np.nan_to_num(color, nan=0.8), 0.0, 1.0)]
+            self._known[key] = len(self.materials)
+            self.materials.append({"name": str(name), "color": rgba})
+        return self._known[key]
+
+    def _default(self) -> int:
+        if _NO_STYLE not in self._known:
+            self._known[_NO_STYLE] = len(self.materials)
+            self.materials.append({"name": _NO_STYLE, "color": [0.7, 0.7, 0.7, 1.0]})
+        return self._known[_NO_STYLE]
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """Return the merged arrays."""
+        none = np.empty(0, dtype=np.int32)
+        return {
+            "vertices": np.concatenate([np.empty((0, 3)), *self.vertices]),
+            "triangles": np.concatenate([none.reshape(0, 3), *self.triangles]),
+            "material_index": np.concatenate([none, *self.material_index]),
+            "element_index": np.concatenate([none, *self.element_index]),
+        }
+
+    def warnings(self, products: list[Any]) -> list[str]:
+        """Name the products whose body could not be built."""
+        failed = [p for n, p in enumerate(products) if n not in self.built and _has_body(p)]
+        lines = [
+            tr("{cls} “{name}” ({id}) has a shape that cannot be built; it is left out.",
+               cls=p.is_a(), name=p.Name or "", id=p.GlobalId)
+            for p in failed[:_MOST_NAMED]
+        ]  # fmt: skip
+        if len(failed) > _MOST_NAMED:
+            lines.append(tr("{n} more elements are left out.", n=len(failed) - _MOST_NAMED))
+        return lines
+
+
+def _has_body(product: Any) -> bool:
+    """Tell whether a product should give triangles: it has a body that is no hole."""
+    if product.Representation is None or product.is_a(_VOIDS):
+        return False
+    return any(
+        r.RepresentationIdentifier in ("Body", "Facetation") and r.Items
+        for r in product.Representation.Representations or ()
+    )
+
+
+# -- what the products are ----------------------------------------------------------------------
+
+
+def _describe(model: Any, products: list[Any]) -> dict[str, Any]:
+    from ifcopenshell.util.unit import calculate_unit_scale
+
+    warnings: list[str] = []
+    ids = _unique_ids(products, warnings)
+    parents = _parents(model)
+    scale = float(calculate_unit_scale(model))
+    elements = [_element(p, ids, parents, model) for p in products]
+    shaped = {p.id() for p in products if p.Representation is not None}
+    parts = {e.id() for e in model.by_type("IfcElement")}
+    return {
+        "elements": elements,
+        "storeys": _storeys(model, ids, parents, scale),
+        "spatial": _spatial(model, ids, parents),
+        "products": len(products),
+        "tally": {
+            "products_with_geometry": len(shaped),
+            "elements": len(parts),
+            "elements_with_geometry": len(parts & shaped),
+            "spaces": len(model.by_type("IfcSpace")),
+        },
+        "position": declared_position(model, scale),
+        "metadata": {
+            "schema": str(model.schema_identifier),
+            "metres_per_unit": scale,
+            "software": _software(model),
+        },
+        "warnings": warnings,
+    }
+
+
+def _unique_ids(products: list[Any], warnings: list[str]) -> dict[int, str]:
+    """Return an id for each product by STEP number: its GlobalId, made unique where it is not."""
+    ids: dict[int, str] = {}
+    taken: set[str] = set()
+    repeated = 0
+    for product in products:
+        wanted = product.GlobalId or f"#{product.id()}"
+        if wanted in taken:
+            repeated += 1
+            wanted = f"{wanted}#{product.id()}"
+        taken.add(wanted)
+        ids[product.id()] = wanted
+    if repeated:
+        warnings.append(
+            tr("{n} elements share their GlobalId with another; they got new ids.", n=repeated)
+        )
+    return ids
+
+
+#: Relations that give a product its parent, strongest first: name, parent, children.
+_RELATIONS = (
+    ("IfcRelAggregates", "RelatingObject", "RelatedObjects"),
+    ("IfcRelNests", "RelatingObject", "RelatedObjects"),
+    ("IfcRelContainedInSpatialStructure", "RelatingStructure", "RelatedElements"),
+    ("IfcRelVoidsElement", "RelatingBuildingElement", "RelatedOpeningElement"),
+    ("IfcRelFillsElement", "RelatingOpeningElement", "RelatedBuildingElement"),
+)
+
+
+def _parents(model: Any) -> dict[int, Any]:
+    """Return the parent entity of every object by STEP number."""
+    parents: dict[int, Any] = {}
+    for relation, parent_name, child_name in _RELATIONS:
+        for rel in model.by_type(relation):
+            parent, children = getattr(rel, parent_name), getattr(rel, child_name)
+            if parent is None or children is None:
+                continue
+            for child in children if isinstance(children, tuple) else (children,):
+                parents.setdefault(child.id(), parent)
+    return parents
+
+
+def _ancestor(entity: Any, parents: dict[int, Any], cls: str) -> Any:
+    """Return the nearest ancestor of a class, None if there is none; circles end."""
+    seen: set[int] = set()
+    while entity is not None and entity.id() not in seen:
+        if entity.is_a(cls):
+            return entity
+        seen.add(entity.id())
+        entity = parents.get(entity.id())
+    return None
+
+
+def _element(
+    product: Any, ids: dict[int, str], parents: dict[int, Any], model: Any
+) -> dict[str, Any]:
+    from ifcopenshell.util import element as util
+
+    storey = _ancestor(product, parents, "IfcBuildingStorey")
+    kind = util.get_type(product)
+    materials = [m.Name for m in util.get_materials(product) if getattr(m, "Name", None)]
+    parent = parents.get(product.id())
+    return {
+        "id": ids[product.id()],
+        "cls": product.is_a(),
+        "name": product.Name or "",
+        "storey": (storey.Name or "") if storey is not None else "",
+        "type_name": (getattr(kind, "Name", None) or "") if kind is not None else "",
+        "material": ", ".join(dict.fromkeys(materials)),
+        "parent": ids.get(parent.id(), parent.GlobalId or "") if parent is not None else "",
+        "properties": {"Attributes": _attributes(product), **_property_sets(product)},
+    }
+
+
+def _attributes(product: Any) -> dict[str, Any]:
+    """Return the direct attributes that hold plain values."""
+    skip = {"id", "type", "GlobalId", "Name", "OwnerHistory", "ObjectPlacement", "Representation"}
+    values = {k: v for k, v in product.get_info(recursive=False).items() if k not in skip}
+    return {k: plain for k, v in values.items() if (plain := _plain(v)) not in (None, "")}
+
+
+def _property_sets(product: Any) -> dict[str, dict[str, Any]]:
+    from ifcopenshell.util.element import get_psets
+
+    sets = get_psets(product)
+    return {
+        str(name): {str(k): _plain(v) for k, v in values.items() if k != "id"}
+        for name, values in sets.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value: numbers that are none become None, entities their name or nothing."""
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items() if k != "id"}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return getattr(value, "Name", None)
+
+
+def _storeys(
+    model: Any, ids: dict[int, str], parents: dict[int, Any], scale: float
+) -> list[dict[str, Any]]:
+    storeys = []
+    for storey in model.by_type("IfcBuildingStorey"):
+        building = _ancestor(storey, parents, "IfcBuilding")
+        elevation = storey.Elevation
+        known = elevation is not None and math.isfinite(elevation)
+        storeys.append(
+            {
+                "id": ids[storey.id()],
+                "name": storey.Name or "",
+                "elevation": elevation * scale if known else None,
+                "building": (building.Name or "") if building is not None else "",
+            }
+        )
+    return sorted(storeys, key=lambda s: math.inf if s["elevation"] is None else s["elevation"])
+
+
+def _spatial(model: Any, ids: dict[int, str], parents: dict[int, Any]) -> dict[str, str]:
+    """Return the parent id of every product that has a parent; the project is the root."""
+    spatial = {}
+    for number, own in ids.items():
+        parent = parents.get(number)
+        if parent is not None:
+            spatial[own] = ids.get(parent.id()) or parent.GlobalId or ""
+    return spatial
+
+
+def _software(model: Any) -> str:
+    applications = model.by_type("IfcApplication")
+    if not applications:
+        return ""
+    name = applications[0].ApplicationFullName or ""
+    return f"{name} {applications[0].Version or ''}".strip()
