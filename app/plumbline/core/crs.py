@@ -73,6 +73,17 @@ def same_crs(a: CRS | None, b: CRS | None) -> bool:
     return a == b or horizontal_crs(a).equals(horizontal_crs(b), ignore_axis_order=True)
 
 
+def vertical_factor(crs: CRS | None) -> float | None:
+    """Return metres per unit of the vertical axis of a CRS, None when it has none."""
+    if crs is None or crs.is_geocentric:
+        return None
+    for part in crs.sub_crs_list or [crs]:
+        axes = part.axis_info
+        if part.is_vertical or len(axes) == 3:
+            return float(axes[-1].unit_conversion_factor)
+    return None
+
+
 @lru_cache(maxsize=256)
 def transformer(source: CRS, target: CRS) -> Transformer:
     """Return the float64 transformer between two CRS, x = easting or longitude first."""

@@ -113,9 +113,9 @@ def parse_offset(text: str) -> FloatArray:
 def _drop_unusable(path: Path, title: str, data: MeshData, notes: list[str]) -> None:
     """Drop triangles whose vertices do not exist or have no finite position."""
     count = len(data.vertices)
-    finite = np.isfinite(data.vertices).all(axis=1)
-    known = (data.triangles >= 0) & (data.triangles < count)
-    in_range: NDArray[np.bool_] = np.all(known, axis=1)
+    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(data.vertices), axis=1)
+    known: NDArray[np.bool_] = (data.triangles >= 0) & (data.triangles < count)
+    in_range: NDArray[np.bool_] = np.logical_and.reduce(known, axis=1)
     keep = in_range.copy()
     keep[in_range] = finite[data.triangles[in_range]].all(axis=1)
     dropped = int(len(keep) - keep.sum())

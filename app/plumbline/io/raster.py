@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.crs import same_crs, transformer
+from plumbline.core.crs import horizontal_crs, same_crs, transformer, vertical_factor
 from plumbline.core.data import AnyArray, Bounds, FloatArray, RasterData
 from plumbline.core.errors import InputError
 from plumbline.core.feedback import Feedback
@@ -176,18 +176,6 @@ def _z_factor(
     return factor
 
 
-def vertical_factor(crs: CRS | None) -> float | None:
-    """Return metres per unit of a CRS's vertical axis, None when it has none."""
-    if crs is None:
-        return None
-    for part in crs.sub_crs_list or [crs]:
-        if part.is_vertical:
-            return float(part.axis_info[0].unit_conversion_factor)
-        if len(part.axis_info) == 3 and not part.is_geocentric:
-            return float(part.axis_info[2].unit_conversion_factor)
-    return None
-
-
 def _height_range(dataset: DatasetReader, feedback: Feedback) -> tuple[float, float, bool]:
     """Return lowest and highest value and whether every cell was seen; NaN when there is none."""
     if dataset.width * dataset.height > EXACT_CELLS:
@@ -251,7 +239,11 @@ def _bounds(data: RasterData) -> Bounds:
 
 
 def _warped(data: RasterData) -> bool:
-    return data.target_crs is not None and not same_crs(data.crs, data.target_crs)
+    return (
+        data.crs is not None
+        and data.target_crs is not None
+        and not same_crs(data.crs, data.target_crs)
+    )
 
 
 @contextmanager
@@ -266,12 +258,13 @@ def _view(data: RasterData) -> Iterator[Any]:
         if not _warped(data) and b == 0 and d == 0 and e < 0:
             yield dataset
             return
-        target = (data.target_crs or data.crs) if data.crs is not None else None
         options: dict[str, Any] = {"resampling": Resampling.bilinear}
-        if target is not None:
-            options["crs"] = target.to_wkt(version="WKT1_GDAL") if _wkt1(target) else str(target)
-        if data.crs is not None and not dataset.crs:
-            options["src_crs"] = data.crs.to_wkt()
+        if _warped(data):
+            assert data.crs is not None
+            assert data.target_crs is not None
+            # Planes only: GDAL would also move heights where both CRS have a vertical datum.
+            options["src_crs"] = horizontal_crs(data.crs).to_wkt()
+            options["crs"] = horizontal_crs(data.target_crs).to_wkt()
         if data.role == "imagery" and dataset.count in (1, 3):
             options["add_alpha"] = True
         elif data.role == "terrain" and dataset.nodata is None:
@@ -279,15 +272,6 @@ def _view(data: RasterData) -> Iterator[Any]:
             options["dtype"] = "float64"
         with WarpedVRT(dataset, **options) as view:
             yield view
-
-
-def _wkt1(crs: CRS) -> bool:
-    from pyproj.exceptions import CRSError
-
-    try:
-        return bool(crs.to_wkt(version="WKT1_GDAL"))
-    except CRSError:
-        return False
 
 
 def _check_present(path: Path) -> None:
@@ -455,19 +439,11 @@ def sample_bilinear(data: RasterData, xy: AnyArray, feedback: Feedback | None = 
         If the file is gone or damaged.
     """
     feedback = feedback or Feedback()
-    points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
-    if _warped(data):
-        assert data.crs is not None and data.target_crs is not None
-        points = np.column_stack(
-            transformer(data.target_crs, data.crs).transform(points[:, 0], points[:, 1])
-        )
-    a, b, c, d, e, f = data.transform
-    inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
-    cells = (points - (c, f)) @ inverse.T
+    cells = cell_positions(data, xy)
     size = np.array([data.width, data.height])
     with np.errstate(invalid="ignore"):
         inside = np.isfinite(cells).all(axis=1) & ((cells >= 0) & (cells <= size)).all(axis=1)
-    heights = np.full(len(points), np.nan)
+    heights = np.full(len(cells), np.nan)
     where = np.flatnonzero(inside)
     if len(where) == 0:
         return heights
@@ -479,6 +455,20 @@ def sample_bilinear(data: RasterData, xy: AnyArray, feedback: Feedback | None = 
             feedback.check()
             heights[where[members]] = _sample_block(dataset, base[members], centred[members])
     return heights * data.z_factor
+
+
+def cell_positions(data: RasterData, xy: AnyArray) -> FloatArray:
+    """Return ``(N, 2)`` column and row of points in the raster's own grid; centres lie at .5."""
+    points = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+    if _warped(data):
+        assert data.crs is not None
+        assert data.target_crs is not None
+        way = transformer(horizontal_crs(data.target_crs), horizontal_crs(data.crs))
+        points = np.column_stack(way.transform(points[:, 0], points[:, 1]))
+    a, b, c, d, e, f = data.transform
+    inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
+    cells: FloatArray = (points - (c, f)) @ inverse.T
+    return cells
 
 
 def _by_block(base: AnyArray, width: int) -> Iterator[AnyArray]:

@@ -15,8 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.core.crs import parse_crs, same_crs
-from plumbline.core.errors import InputError, MissingCrsError, UsageError
+from plumbline.core.crs import parse_crs
+from plumbline.core.data import RasterData, VectorData
+from plumbline.core.errors import InputError, UsageError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, Source, file_sha256
@@ -254,8 +255,7 @@ def load(
         if layer_id:
             layer.id = layer_id if len(layers) == 1 else f"{layer_id}_{layer.name}"
         if stated is not None:
-            layer.crs = stated
-            layer.metadata["crs_source"] = "user"
+            _state_crs(layer, stated)
         if target_crs is not None:
             _place(layer, target_crs, feedback.part(0.85 + 0.15 * n / len(layers), 1.0))
     feedback.step(1, 1)
@@ -263,16 +263,20 @@ def load(
 
 
 def _place(layer: Layer, target: CRS, feedback: Feedback) -> None:
-    """Bring a layer into the project CRS."""
-    if layer.crs is None:
-        raise MissingCrsError(
-            tr("“{name}” does not say its coordinate reference system.", name=layer.name),
-            tr("State it: --crs EPSG:… on the command line, or in the dialog."),
-        )
-    if not same_crs(layer.crs, target):
-        from plumbline.io.reproject import reproject_layer
+    """Bring a layer into the project CRS; the readers of it are imported only when needed."""
+    from plumbline.io.reproject import reproject_layer
 
-        reproject_layer(layer, target, feedback)
+    reproject_layer(layer, target, feedback)
+
+
+def _state_crs(layer: Layer, crs: CRS) -> None:
+    """Take the CRS that the user states instead of what the file says."""
+    layer.crs = crs
+    layer.metadata["crs_source"] = "user"
+    if isinstance(layer.data, RasterData):
+        layer.data.crs = crs
+    elif isinstance(layer.data, VectorData):
+        layer.data.features = layer.data.features.set_crs(crs, allow_override=True)
 
 
 def _check_file(path: Path) -> None:

@@ -105,13 +105,15 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
         stated = '"crs"' in head or b'"crs"' in tail
         layer.metadata["crs_source"] = "file" if stated else "RFC 7946"
         box = layer.bounds
-        if layer.crs is not None and layer.crs.is_geographic and box is not None:
-            if max(abs(box.xmin), abs(box.xmax)) > 360 or max(abs(box.ymin), abs(box.ymax)) > 90:
-                layer.crs = None
-                layer.metadata["crs_source"] = "none"
-                layer.warnings.append(
-                    tr("It says WGS 84, but its coordinates are no degrees: CRS unknown.")
-                )
+        degrees = box is None or (
+            max(abs(box.xmin), abs(box.xmax)) <= 360 and max(abs(box.ymin), abs(box.ymax)) <= 90
+        )
+        if layer.crs is not None and layer.crs.is_geographic and not degrees:
+            layer.crs = None
+            layer.metadata["crs_source"] = "none"
+            layer.warnings.append(
+                tr("It says WGS 84, but its coordinates are no degrees: CRS unknown.")
+            )
     return layers
 
 
