@@ -27,7 +27,6 @@ from plumbline.api import (
     Analysis,
     Feedback,
     Georeference,
-    HeightSampler,
     LayerRef,
     Params,
     Point,
@@ -40,12 +39,13 @@ from plumbline.api import (
     Scene,
     Value,
     azimuth,
+    cell_positions,
     crs_units,
     geodesic,
     grid_crossings,
-    open_heights,
     parabola_arcs,
     rise_and_fall,
+    sample_bilinear,
     slope,
     tr,
 )
@@ -275,14 +275,13 @@ class Polyline(Analysis[PolylineParams]):
             legs = _legs(inputs.plane, points)
             up, down = rise_and_fall(np.cumsum([0.0, *legs.rises]))
             return _polyline_result(inputs.plane, points, legs, None, up, down)
-        with open_heights(inputs.surface) as sampler:
-            points = _with_heights(params.points, sampler, inputs.plane)
-            legs = _legs(inputs.plane, points)
-            parts = []
-            for n, horizontal in enumerate(legs.horizontal):
-                # Reports progress, and raises where the user cancelled.
-                feedback.step(n, len(legs.horizontal), tr("Laying the line on the surface"))
-                parts.append(_on_surface(sampler, points[n], points[n + 1], horizontal))
+        points = _with_heights(params.points, inputs.surface, inputs.plane)
+        legs = _legs(inputs.plane, points)
+        parts = []
+        for n, horizontal in enumerate(legs.horizontal):
+            # Reports progress, and raises where the user cancelled.
+            feedback.step(n, len(legs.horizontal), tr("Laying the line on the surface"))
+            parts.append(_on_surface(inputs.surface, points[n], points[n + 1], horizontal))
         length, up, down = (float(v) for v in np.sum(parts, axis=0))
         return _polyline_result(inputs.plane, points, legs, length, up, down)
 
@@ -293,11 +292,12 @@ def _legs(plane: Plane, points: tuple[Point3, ...]) -> Legs:
 
 
 def _with_heights(
-    points: tuple[Point, ...], sampler: HeightSampler, plane: Plane
+    points: tuple[Point, ...], surface: RasterData, plane: Plane
 ) -> tuple[Point3, ...]:
     """Give the points without z their height on the surface, in the unit of the project's z."""
     per_metre = 1.0 / crs_units(plane.georeference.crs).vertical
-    heights = sampler.heights(np.array([point[:2] for point in points])) * per_metre
+    places = np.array([point[:2] for point in points])
+    heights = sample_bilinear(surface, places) * per_metre
     return tuple(
         (p[0], p[1], p[2] if len(p) == 3 else _known(h, p))
         for p, h in zip(points, heights, strict=True)
@@ -315,18 +315,19 @@ def _known(height: float, place: Point) -> float:
 
 
 def _on_surface(
-    sampler: HeightSampler, start: Point3, end: Point3, horizontal: float
+    surface: RasterData, start: Point3, end: Point3, horizontal: float
 ) -> tuple[float, float, float]:
     """Return length, ascent and descent of one leg along the surface, metres."""
     a, b = np.array(start[:2]), np.array(end[:2])
     if np.array_equal(a, b):
         return 0.0, 0.0, 0.0
-    cuts = grid_crossings(*sampler.cells(np.array([a, b])))
+    # Bilinear heights bend where the line passes from centre to centre, at half cells.
+    cuts = grid_crossings(*(cell_positions(surface, np.array([a, b])) - 0.5))
     # Both ends and the middle of each piece: three heights hold a parabola.
     fractions = np.empty(2 * len(cuts) - 1)
     fractions[::2], fractions[1::2] = cuts, (cuts[:-1] + cuts[1:]) / 2
     places = a + fractions[:, None] * (b - a)
-    heights = sampler.heights(places)
+    heights = sample_bilinear(surface, places)
     missing = np.flatnonzero(np.isnan(heights))
     if len(missing):
         x, y = places[missing[0]]

@@ -22,7 +22,7 @@ from plumbline.analysis.params import Params
 from plumbline.analysis.registry import registry
 from plumbline.analysis.result import Result
 from plumbline.analysis.validation import invalid, validate
-from plumbline.core.errors import Problem, RefusedError
+from plumbline.core.errors import InputError, Problem, RefusedError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Source, file_sha256
@@ -112,12 +112,10 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
     RefusedError
         If the analysis refuses the request as a whole.
     """
-    analysis = registry.get(analysis_id)()
-    valid, problems = validate(analysis.Params, params)
-    if valid is None:
-        raise invalid(analysis_id, problems)
+    analysis, valid = _request(analysis_id, params)
     scene = scene.under(scheme) if scheme else scene
     layer_ids = analysis.layers(valid)
+    _raise_absent(scene, layer_ids)
     problems = tuple(
         Problem(_field_of(valid, layer_id), _no_layer(layer_id, scene))
         for layer_id in layer_ids
@@ -137,6 +135,18 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
         crs=scene.georeference.crs_text,
         warnings=[p.message for p in problems if p.severity != "error"],
     )
+
+
+def needed_layers(analysis_id: str, params: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the layers that a request reads, so that no others need be loaded.
+
+    Raises
+    ------
+    UsageError
+        As `begin`.
+    """
+    analysis, valid = _request(analysis_id, params)
+    return analysis.layers(valid)
 
 
 def run(
@@ -171,6 +181,24 @@ def _refuse_overflow(result: Result) -> None:
             raise RefusedError(
                 tr("“{name}” cannot be computed: the coordinates are out of range.", name=name),
                 tr("Check the coordinates against the project CRS."),
+            )
+
+
+def _request(analysis_id: str, params: Mapping[str, Any]) -> tuple[Analysis[Any], Params]:
+    analysis = registry.get(analysis_id)()
+    valid, problems = validate(analysis.Params, params)
+    if valid is None:
+        raise invalid(analysis_id, problems)
+    return analysis, valid
+
+
+def _raise_absent(scene: Scene, layer_ids: list[str]) -> None:
+    """Say why the data of a layer that the request needs are not there."""
+    for entry in scene.absent:
+        if entry.id in layer_ids:
+            raise InputError(
+                entry.problem or tr("The data of layer “{name}” are not loaded.", name=entry.name),
+                tr("Relink or reload the layer."),
             )
 
 

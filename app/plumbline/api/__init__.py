@@ -38,8 +38,8 @@ from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
+from plumbline.io.raster import cell_positions, sample_bilinear
 from plumbline.io.registry import load, loaders
-from plumbline.io.sampling import HeightSampler, open_heights
 
 API_VERSION = 1
 
@@ -58,7 +58,6 @@ __all__ = [
     "Feedback",
     "Georeference",
     "Group",
-    "HeightSampler",
     "InputError",
     "Layer",
     "LayerKind",
@@ -89,6 +88,7 @@ __all__ = [
     "VectorData",
     "Viewpoint",
     "azimuth",
+    "cell_positions",
     "crs_label",
     "crs_text",
     "crs_units",
@@ -99,12 +99,12 @@ __all__ = [
     "grid_crossings",
     "load",
     "loaders",
-    "open_heights",
     "parabola_arcs",
     "parse_crs",
     "rise_and_fall",
     "run",
     "run_request",
+    "sample_bilinear",
     "slope",
     "tr",
     "transformer",
