@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from firstrun import system
 
 pytestmark = pytest.mark.skipif(
