@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from plumbline.api import Layer, LayerKind, N_, RasterData, Scene, VectorData, tr
+from plumbline.api import N_, Layer, LayerKind, RasterData, Scene, VectorData, tr
 from plumbline.core.crs import crs_label
 from plumbline.core.data import PointCloudData
 from plumbline.core.units import group_digits

@@ -21,12 +21,14 @@ from PySide6.QtWidgets import (
 
 from plumbline.api import Group, Layer, RasterData, Scene, VectorData, tr
 from plumbline.core.crs import crs_label
+from plumbline.core.layer import LayerEntry
 from plumbline.ui_kit.icons import icon, pixmap
 from plumbline.ui_kit.live import follow, on_language, on_theme
 
 _ID = Qt.ItemDataRole.UserRole
 _IS_GROUP = Qt.ItemDataRole.UserRole + 1
 _SHOWN = Qt.ItemDataRole.UserRole + 2
+_ABSENT = Qt.ItemDataRole.UserRole + 3
 _EYE = 28
 
 
@@ -53,6 +55,7 @@ class LayerTree(QTreeWidget):
     table_requested = Signal(str)
     remove_requested = Signal(str)
     reload_requested = Signal(str)
+    relink_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,7 +90,12 @@ class LayerTree(QTreeWidget):
         """Show another scene."""
         self._scene = scene
         self._closed.clear()
-        for event in (scene.tree_changed, scene.layer_renamed, scene.schemes_changed):
+        for event in (
+            scene.tree_changed,
+            scene.absent_changed,
+            scene.layer_renamed,
+            scene.schemes_changed,
+        ):
             follow(self, event, self.rebuild)
         follow(self, scene.view_changed, self._refresh_eyes)
         follow(self, scene.layer_changed, self.rebuild)
@@ -121,14 +129,15 @@ class LayerTree(QTreeWidget):
         place = self.verticalScrollBar().value()
         self.blockSignals(True)
         self.clear()
-        for node in self._scene.tree:
+        self._absent = {entry.id: entry for entry in self._scene.absent}
+        for node in self._scene.full_tree:
             if isinstance(node, Group):
                 parent = self._group_item(node)
                 for layer_id in node.layers:
-                    parent.addChild(self._layer_item(self._scene[layer_id]))
+                    parent.addChild(self._row(layer_id))
                 parent.setExpanded(node.id not in self._closed)
             else:
-                self.addTopLevelItem(self._layer_item(self._scene[node]))
+                self.addTopLevelItem(self._row(node))
         for item in self._items():
             if item.data(0, _ID) in chosen and not item.data(0, _IS_GROUP):
                 item.setSelected(True)
@@ -148,6 +157,26 @@ class LayerTree(QTreeWidget):
             | flags.ItemIsEditable
             | flags.ItemIsDropEnabled
         )
+        return item
+
+    def _row(self, layer_id: str) -> QTreeWidgetItem:
+        assert self._scene is not None
+        if layer_id in self._scene:
+            return self._layer_item(self._scene[layer_id])
+        return self._absent_item(self._absent[layer_id])
+
+    def _absent_item(self, entry: LayerEntry) -> QTreeWidgetItem:
+        """Return the row of a layer that is loading, or whose source cannot be read."""
+        item = QTreeWidgetItem([entry.name])
+        item.setIcon(0, icon("warning" if entry.problem else "clock", role="muted"))
+        item.setData(0, _ID, entry.id)
+        item.setData(0, _IS_GROUP, False)
+        item.setData(0, _ABSENT, True)
+        item.setData(1, _SHOWN, True)
+        item.setToolTip(0, entry.problem or tr("Loading…"))
+        item.setForeground(0, self.palette().placeholderText())
+        flags = Qt.ItemFlag
+        item.setFlags(flags.ItemIsEnabled | flags.ItemIsSelectable | flags.ItemNeverHasChildren)
         return item
 
     def _layer_item(self, layer: Layer) -> QTreeWidgetItem:
@@ -176,7 +205,7 @@ class LayerTree(QTreeWidget):
             return
         self.blockSignals(True)
         for item in self._items():
-            if not item.data(0, _IS_GROUP):
+            if not item.data(0, _IS_GROUP) and not item.data(0, _ABSENT):
                 layer_id = item.data(0, _ID)
                 item.setData(1, _SHOWN, self._scene.view(layer_id).visible)
                 palette = self.palette()
@@ -199,7 +228,8 @@ class LayerTree(QTreeWidget):
         item = self.itemAt(event.position().toPoint())
         left = event.button() == Qt.MouseButton.LeftButton
         if item is not None and left and self.columnAt(int(event.position().x())) == 1:
-            self._toggle(item)
+            if not item.data(0, _ABSENT):
+                self._toggle(item)
             event.accept()
             return
         super().mousePressEvent(event)
@@ -234,9 +264,10 @@ class LayerTree(QTreeWidget):
             item = self.topLevelItem(n)
             if item.data(0, _IS_GROUP):
                 old = groups[item.data(0, _ID)]
-                members = tuple(item.child(k).data(0, _ID) for k in range(item.childCount()))
+                children = [item.child(k) for k in range(item.childCount())]
+                members = tuple(c.data(0, _ID) for c in children if not c.data(0, _ABSENT))
                 tree.append(Group(old.id, old.name, members, old.visible))
-            else:
+            elif not item.data(0, _ABSENT):
                 tree.append(item.data(0, _ID))
         self._scene.set_tree(tree)
 
@@ -251,7 +282,7 @@ class LayerTree(QTreeWidget):
         self.current_layer_changed.emit(chosen[0] if chosen else "")
 
     def _double_clicked(self, item: QTreeWidgetItem, column: int) -> None:
-        if column == 0 and not item.data(0, _IS_GROUP):
+        if column == 0 and not item.data(0, _IS_GROUP) and not item.data(0, _ABSENT):
             self.zoom_requested.emit(item.data(0, _ID))
 
     # -- menu ------------------------------------------------------------------------------
@@ -270,6 +301,10 @@ class LayerTree(QTreeWidget):
         if item.data(0, _IS_GROUP):
             self._entry(menu, "rename", tr("Rename"), lambda: self.editItem(item, 0))
             self._entry(menu, "layer-group", tr("Ungroup"), lambda: scene.ungroup(node))
+            return menu
+        if item.data(0, _ABSENT):
+            self._entry(menu, "link", tr("Relink…"), lambda: self.relink_requested.emit(node))
+            self._entry(menu, "trash", tr("Remove"), lambda: scene.remove_absent(node))
             return menu
         chosen = self.selected_layers() or [node]
         self._entry(menu, "zoom-to", tr("Zoom to layer"), lambda: self.zoom_requested.emit(node))

@@ -1,0 +1,68 @@
+"""Starts the workstation: one application, one window, one event loop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from plumbline import __version__
+from plumbline.core.i18n import translator
+from plumbline.services import log
+from plumbline.services.notifier import notifier
+from plumbline.services.plugins import plugin_host
+from plumbline.services.settings import SettingsStore
+from plumbline.services.tasks import TaskRunner
+from plumbline.ui.main_window import MainWindow
+from plumbline.ui.poster import Poster
+from plumbline.ui.preferences import Preferences
+from plumbline.ui.session import Session
+from plumbline.ui_kit.fonts import setup_fonts
+from plumbline.ui_kit.icons import app_icon
+
+
+def main(paths: Sequence[Path] = ()) -> int:
+    """Open the window on a project or files and run until it is closed.
+
+    Returns
+    -------
+    int
+        Exit code of the event loop.
+    """
+    log.setup()
+    app = make_application()
+    window = make_window(app)
+    window.show()
+    if paths:
+        QTimer.singleShot(0, lambda: window.session.open_paths(list(paths)))
+    return app.exec()
+
+
+def make_application() -> QApplication:
+    """Return the application, made once, with names, fonts and icon."""
+    os.environ.setdefault("QT_API", "pyside6")
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("Plumbline")
+    app.setApplicationDisplayName("Plumbline")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("plumbline")
+    app.setWindowIcon(app_icon())
+    for text in setup_fonts(app):
+        notifier.warning(text)
+    return app
+
+
+def make_window(app: QApplication, store: SettingsStore | None = None) -> MainWindow:
+    """Return the main window on an empty session, not shown yet."""
+    store = store or SettingsStore()
+    preferences = Preferences(app, store)
+    translator.set_language(store.settings.effective_language)
+    poster = Poster(app)
+    tasks = TaskRunner(poster.post, notifier=notifier)
+    session = Session(store, tasks, notifier, plugin_host().panels)
+    return MainWindow(session, preferences)

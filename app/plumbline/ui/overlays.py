@@ -1,0 +1,217 @@
+"""What floats above the canvas: compass and navigation, scale bar, legend.
+
+Each paints its own translucent ground, and changes only when the camera or the scene does, because
+every change of a widget above the canvas costs a composition of the window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWidget
+
+from plumbline.api import Scene, tr
+from plumbline.core.units import format_number
+from plumbline.render.legend import LegendRow, legend_rows
+from plumbline.ui_kit.labels import ElidedLabel, label, line
+from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.theme import current_theme
+
+RADIUS = 8
+
+
+class Floating(QFrame):
+    """A rounded, slightly translucent ground above the canvas."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the ground; the children paint themselves."""
+        theme = current_theme()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(theme.color("border"))
+        painter.setBrush(theme.color("raised", 0.94))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.end()
+
+
+class Compass(QWidget):
+    """Shows where true north is on the screen; a click turns the view there."""
+
+    clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._angle = 0.0
+        self.setFixedSize(QSize(44, 44))
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def set_north(self, angle: float) -> None:
+        """Set the direction of true north, degrees clockwise from up on the screen."""
+        if abs(angle - self._angle) > 0.25:
+            self._angle = angle
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.clicked.emit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme = current_theme()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(22, 22)
+        painter.setPen(theme.color("border_strong"))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(QPointF(0, 0), 19.5, 19.5)
+        painter.rotate(self._angle)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.bad))
+        painter.drawPolygon(QPolygonF([QPointF(0, -15), QPointF(4.5, 2), QPointF(-4.5, 2)]))
+        painter.setBrush(theme.color("border_strong"))
+        painter.drawPolygon(QPolygonF([QPointF(0, 15), QPointF(4.5, 2), QPointF(-4.5, 2)]))
+        # The letter stands upright at the rim, wherever north is.
+        font = QFont(self.font())
+        font.setPixelSize(9)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.rotate(-self._angle)
+        angle = math.radians(self._angle)
+        centre = QPointF(19.5 * math.sin(angle), -19.5 * math.cos(angle))
+        box = QRectF(-6, -6, 12, 12).translated(centre)
+        painter.setBrush(theme.color("raised"))
+        painter.drawEllipse(box)
+        painter.setPen(theme.color("text"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "N")
+        painter.end()
+
+
+class NavigationBar(Floating):
+    """Compass, home, standard views, projection, walk and fly."""
+
+    north_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._compass = Compass()
+        self._compass.clicked.connect(self.north_requested.emit)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(4, 6, 4, 6)
+        self._column.setSpacing(2)
+        self._column.addWidget(self._compass, 0, Qt.AlignmentFlag.AlignHCenter)
+        on_language(self, self.retranslate)
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """Take up the language of the window."""
+        self._compass.setToolTip(tr("True north; click to turn the view north"))
+        self._compass.setAccessibleName(tr("Compass"))
+
+    def set_actions(self, groups: Sequence[Sequence[QAction]]) -> None:
+        """Show a button for each action, groups apart by a line."""
+        for group in groups:
+            self._column.addWidget(line())
+            for action in group:
+                entry = QToolButton()
+                entry.setDefaultAction(action)
+                entry.setIconSize(QSize(20, 20))
+                entry.setFixedSize(QSize(32, 30))
+                entry.setAutoRaise(True)
+                self._column.addWidget(entry, 0, Qt.AlignmentFlag.AlignHCenter)
+
+    def set_north(self, angle: float) -> None:
+        """Set the direction of true north on the screen."""
+        self._compass.set_north(angle)
+
+
+class ScaleBar(QWidget):
+    """A length on the ground at the middle of the picture."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._metres, self._pixels = 0.0, 0.0
+        self.setFixedSize(QSize(220, 30))
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def set_scale(self, metres: float, pixels: float) -> None:
+        """Set the length and how many logical pixels it takes."""
+        if (metres, round(pixels)) != (self._metres, round(self._pixels)):
+            self._metres, self._pixels = metres, pixels
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._pixels <= 0:
+            return
+        theme = current_theme()
+        painter = QPainter(self)
+        right = 4 + min(self._pixels, 210)
+        for width, token in ((4.0, "halo"), (1.5, "text")):
+            pen = painter.pen()
+            pen.setColor(theme.color(token))
+            pen.setWidthF(width)
+            painter.setPen(pen)
+            painter.drawPolyline(
+                [QPointF(4, 18), QPointF(4, 24), QPointF(right, 24), QPointF(right, 18)]
+            )
+        km = self._metres >= 1000
+        number = self._metres / 1000 if km else self._metres
+        text = f"{format_number(number, 0 if number >= 1 else 2)} {'km' if km else 'm'}"
+        painter.setPen(theme.color("halo"))
+        for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            painter.drawText(QPointF(9 + dx, 17 + dy), text)
+        painter.setPen(theme.color("text"))
+        painter.drawText(QPointF(9, 17), text)
+        painter.end()
+
+
+class Legend(Floating):
+    """Colours of the layers that are coloured by class, attribute or value."""
+
+    ROWS = 14
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scene: Scene | None = None
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(10, 8, 12, 8)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(3)
+        on_language(self, self.refresh)
+
+    def bind(self, scene: Scene) -> None:
+        """Follow another scene."""
+        self._scene = scene
+        for event in (scene.style_changed, scene.view_changed, scene.tree_changed):
+            follow(self, event, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the rows of every visible, coloured layer."""
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        rows = 0
+        for layer in self._scene or ():
+            if self._scene is None or not self._scene.is_visible(layer.id):
+                continue
+            entries = legend_rows(layer, self._scene.style(layer.id))
+            if entries and rows + 1 + len(entries) <= self.ROWS:
+                self._add(rows, layer.name, entries)
+                rows += 1 + len(entries)
+        self.setVisible(rows > 0)
+        self.adjustSize()
+        parent = self.parent()
+        if isinstance(parent, QWidget):
+            self.move(12, parent.height() - 50 - self.height())
+
+    def _add(self, row: int, title: str, entries: list[LegendRow]) -> None:
+        self._grid.addWidget(ElidedLabel(title, "caption"), row, 0, 1, 2)
+        for n, entry in enumerate(entries, start=row + 1):
+            swatch = QWidget()
+            swatch.setFixedSize(12, 12)
+            swatch.setStyleSheet(f"background: {entry.color}; border-radius: 2px;")
+            self._grid.addWidget(swatch, n, 0)
+            self._grid.addWidget(label(entry.text, "hint"), n, 1)
+        self._grid.setColumnStretch(1, 1)

@@ -1,0 +1,21 @@
+"""The colours of the canvas, taken from the theme of the window."""
+
+from __future__ import annotations
+
+from plumbline.render.theme import RenderTheme
+from plumbline.ui_kit.theme import Theme
+
+
+def render_theme(theme: Theme) -> RenderTheme:
+    """Return the renderer's colours for a theme of the window."""
+    return RenderTheme(
+        sky_top=theme.sky_top,
+        sky_bottom=theme.sky_bottom,
+        fog=theme.fog,
+        text=theme.text,
+        halo=theme.halo,
+        accent=theme.link,
+        selection=theme.selection_outline,
+        edge=theme.edge,
+        categorical=theme.categorical,
+    )

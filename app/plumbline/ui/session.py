@@ -1,0 +1,451 @@
+"""The open project and the work on it: open, add, save, close, recover.
+
+Owns the scene, the task runner, the notifier and the settings; asks people through dialogs and
+knows the window only as the parent of those. Everything slow runs as a task; the scene changes
+only here, on the GUI thread, when a task delivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from plumbline.api import Camera, Feedback, Georeference, Layer, Scene, load, loaders, tr
+from plumbline.core.errors import InputError, MissingCrsError, UserError
+from plumbline.core.layer import LayerEntry
+from plumbline.services import paths
+from plumbline.services.lock import ProjectLock
+from plumbline.services.notifier import Notifier
+from plumbline.services.plugins import PanelManifest
+from plumbline.services.project import (
+    SUFFIX,
+    ProjectContent,
+    build_scene,
+    load_entry,
+    note_problem,
+    project_path,
+    read_project,
+    relinked,
+    snapshot,
+    write_content,
+)
+from plumbline.services.settings import Settings, SettingsStore
+from plumbline.services.tasks import TaskRunner
+from plumbline.ui.dialogs.crs import CrsDialog
+
+T = TypeVar("T")
+
+
+class Session(QObject):
+    """What is open, and what can be done with it."""
+
+    #: Another scene is open now.
+    scene_replaced = Signal()
+    title_changed = Signal()
+    #: The canvas should take this camera.
+    view_requested = Signal(object)
+    #: The canvas should show everything.
+    frame_requested = Signal()
+
+    def __init__(
+        self,
+        store: SettingsStore,
+        tasks: TaskRunner,
+        notifier: Notifier,
+        panels: Iterable[PanelManifest] = (),
+    ) -> None:
+        super().__init__()
+        self.store, self.tasks, self.notifier = store, tasks, notifier
+        self.panels = sorted(panels, key=lambda panel: panel.order)
+        self.scene = Scene()
+        self.path: Path | None = None
+        self.has_project = False
+        self.window: QWidget | None = None
+        #: Gives the camera to be saved; set by the window.
+        self.camera_of: Callable[[], Camera] = lambda: Camera((0, 0, 0), (0, 1, 0))
+        self._lock: ProjectLock | None = None
+        self._unframed = True
+        self._loading = 0
+        #: Where dialogs answer in tests: name of the dialog to its answer.
+        self.answers: dict[str, Any] = {}
+
+    # -- reading ---------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this user."""
+        return self.store.settings
+
+    @property
+    def name(self) -> str:
+        """Name of the project, empty when it was never saved."""
+        return self.path.name.removesuffix(SUFFIX) if self.path else ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether layers are being loaded."""
+        return self._loading > 0
+
+    def recent(self) -> list[Path]:
+        """Return the recent projects, newest first."""
+        return [Path(text) for text in self.settings.recent_projects]
+
+    def prepare_async(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run a preparation of the renderer in a worker, deliver it on this thread."""
+        self.tasks.submit(tr("Preparing the picture"), lambda _feedback: work(), done)
+
+    # -- projects --------------------------------------------------------------------------
+
+    def ask_new(self) -> None:
+        """Ask for the CRS of a new project and start it."""
+        if not self.may_discard():
+            return
+        dialog = CrsDialog(
+            tr("New project"),
+            tr("In which coordinate reference system is the project? Files are brought into it."),
+            self.window,
+        )
+        if self._ask("crs", dialog):
+            self.new(self.answers.get("crs") or dialog.crs)
+
+    def new(self, crs: str) -> None:
+        """Start an empty project in a CRS."""
+        self._replace(Scene(Georeference.from_text(crs)), None)
+        self.has_project = True
+        self._unframed = True
+        self.scene_replaced.emit()
+
+    def ask_open(self) -> None:
+        """Ask for a project or files and open them."""
+        patterns = " ".join(f"*{e}" for spec in loaders() for e in spec.extensions)
+        filters = ";;".join(
+            [
+                tr("Projects and files") + f" (*{SUFFIX} {patterns})",
+                tr("Plumbline projects") + f" (*{SUFFIX})",
+                tr("All files") + " (*)",
+            ]
+        )
+        self.open_paths(self._ask_files("open", tr("Open"), filters))
+
+    def open_paths(self, given: list[Path]) -> None:
+        """Open a project, or add files to the open one."""
+        projects = [path for path in given if path.name.lower().endswith(SUFFIX)]
+        if projects:
+            if len(given) > 1:
+                self.notifier.warning(
+                    tr("One project is opened at a time: {name}.", name=projects[0].name)
+                )
+            self.open_project(projects[0])
+        elif given:
+            self.add_files(given)
+
+    def open_project(self, path: Path) -> None:
+        """Open a project: its tree at once, its layers as they arrive."""
+        if not self.may_discard():
+            return
+        try:
+            lock = ProjectLock(path)
+        except UserError as error:
+            self.notifier.error(error)
+            return
+
+        def failed(error: Exception) -> None:
+            lock.release()
+            self.store.remove_recent(path)
+            self.notifier.error(error)
+
+        self.tasks.submit(
+            tr("Opening {name}", name=path.name),
+            lambda _feedback: read_project(path),
+            lambda content: self._opened(content, path, lock),
+            failed,
+        )
+
+    def _opened(self, content: ProjectContent, path: Path, lock: ProjectLock) -> None:
+        self._replace(build_scene(content), path, lock)
+        self.has_project = True
+        self._unframed = content.camera is None
+        for text in content.warnings:
+            self.notifier.warning(text)
+        self.scene_replaced.emit()
+        if content.camera is not None:
+            self.view_requested.emit(content.camera)
+        self.store.add_recent(path)
+        for entry in self.scene.absent:
+            self._load_entry(entry)
+
+    def _load_entry(self, entry: LayerEntry) -> None:
+        scene = self.scene
+        self._loading += 1
+
+        def done(layer: Layer) -> None:
+            self._loading -= 1
+            if scene is self.scene:
+                scene.arrive(layer)
+                self._tell_warnings(layer)
+                self._frame_once()
+
+        def failed(error: Exception) -> None:
+            self._loading -= 1
+            if scene is self.scene:
+                note_problem(scene, entry.id, getattr(error, "message", str(error)))
+                self.notifier.error(error)
+
+        self.tasks.submit(
+            tr("Loading {name}", name=entry.name),
+            lambda feedback: load_entry(entry, scene.georeference, feedback),
+            done,
+            failed,
+            self._load_cancelled,
+        )
+
+    def _load_cancelled(self) -> None:
+        self._loading -= 1
+
+    def relink(self, layer_id: str) -> None:
+        """Ask where the source of an absent layer is now, and load it from there."""
+        found = self._ask_files("relink", tr("Where is the file now?"), tr("All files") + " (*)")
+        entry = next((e for e in self.scene.absent if e.id == layer_id), None)
+        if found and entry is not None:
+            self._load_entry(relinked(entry, found[0]))
+            self.scene.mark_modified()
+
+    def reload(self, layer_id: str) -> None:
+        """Load a layer's file again."""
+        scene, layer = self.scene, self.scene[layer_id]
+        if layer.source is None:
+            self.notifier.info(
+                tr("“{name}” lives in the project and has no file.", name=layer.name)
+            )
+            return
+        entry = LayerEntry(layer.id, layer.name, layer.kind, replace(layer.source, sha256=""))
+
+        def done(fresh: Layer) -> None:
+            if scene is self.scene and layer_id in scene:
+                scene.replace_data(fresh)
+
+        self.tasks.submit(
+            tr("Loading {name}", name=layer.name),
+            lambda feedback: load_entry(entry, scene.georeference, feedback),
+            done,
+        )
+
+    # -- adding files ----------------------------------------------------------------------
+
+    def ask_add(self) -> None:
+        """Ask for files and add them."""
+        families = [f"{spec.title} (*{' *'.join(spec.extensions)})" for spec in loaders()]
+        patterns = " ".join(f"*{e}" for spec in loaders() for e in spec.extensions)
+        filters = ";;".join([tr("All formats") + f" ({patterns})", *families])
+        self.add_files(self._ask_files("add", tr("Add files"), filters))
+
+    def add_files(self, given: Iterable[Path], crs: str | None = None) -> None:
+        """Load files in workers and add their layers."""
+        for path in given:
+            self.has_project = True
+            self._add_file(Path(path), crs)
+
+    def _add_file(self, path: Path, crs: str | None) -> None:
+        scene = self.scene
+        self._loading += 1
+
+        def work(feedback: Feedback) -> list[Layer]:
+            return load(
+                path,
+                None,
+                feedback,
+                crs=crs,
+                target_crs=scene.georeference.crs,
+                cache=paths.cache_folder(),
+            )
+
+        def done(layers: list[Layer]) -> None:
+            self._loading -= 1
+            if scene is self.scene:
+                self._add_layers(path, layers, crs)
+
+        def failed(error: Exception) -> None:
+            self._loading -= 1
+            if isinstance(error, MissingCrsError):
+                self._ask_crs(path, error)
+            else:
+                self.notifier.error(error)
+
+        self.tasks.submit(
+            tr("Loading {name}", name=path.name), work, done, failed, self._load_cancelled
+        )
+
+    def _add_layers(self, path: Path, layers: list[Layer], crs: str | None) -> None:
+        """Add what a file gave; another file may have set the project CRS in the meantime."""
+        for layer in reversed(layers):
+            layer.id = self.scene.unique_id(layer.id)
+            try:
+                self.scene.add(layer)
+            except UserError as error:
+                if self.scene.georeference.crs is not None:
+                    self._add_file(path, crs)
+                else:
+                    self.notifier.error(error)
+                return
+            self._tell_warnings(layer)
+        self._frame_once()
+
+    def _ask_crs(self, path: Path, error: MissingCrsError) -> None:
+        dialog = CrsDialog(
+            tr("Coordinate reference system of {name}", name=path.name),
+            f"{error.message} "
+            + tr("In which system are its coordinates? Nothing is guessed; ask whoever made it."),
+            self.window,
+        )
+        if self._ask("crs", dialog):
+            self._add_file(path, self.answers.get("crs") or dialog.crs)
+        else:
+            self.notifier.error(error)
+
+    def _tell_warnings(self, layer: Layer) -> None:
+        if layer.warnings:
+            more = len(layer.warnings) - 1
+            self.notifier.warning(
+                f"{layer.name}: {layer.warnings[0]}",
+                tr("{n} more; see the layer's information.", n=more) if more else "",
+                "\n".join(layer.warnings),
+            )
+
+    def _frame_once(self) -> None:
+        """Show everything when the first layers of a project without a camera are there."""
+        if self._unframed and self._loading == 0:
+            self._unframed = False
+            # After the renderer has taken the layer in.
+            QTimer.singleShot(0, self.frame_requested.emit)
+
+    # -- demo ------------------------------------------------------------------------------
+
+    def open_demo(self) -> None:
+        """Open the demo district; build it first when this user has none of this version."""
+        if not self.may_discard():
+            return
+        from plumbline.cli.demo import demo_folder, ensure_demo
+
+        self.tasks.submit(
+            tr("Building the demo district"),
+            lambda feedback: ensure_demo(demo_folder(), feedback),
+            self.open_project,
+        )
+
+    # -- saving ----------------------------------------------------------------------------
+
+    def save(self) -> bool:
+        """Save; asks for a name the first time. Return whether it was saved."""
+        return self._write(self.path) if self.path else self.ask_save_as()
+
+    def ask_save_as(self) -> bool:
+        """Ask for a name and save under it."""
+        answer = self.answers.get("save_as")
+        if answer is None:
+            start = str(Path(self.settings.last_folder or Path.home()) / f"{tr('Project')}{SUFFIX}")
+            text, _ = QFileDialog.getSaveFileName(
+                self.window, tr("Save as"), start, tr("Plumbline projects") + f" (*{SUFFIX})"
+            )
+            answer = text
+        if not answer:
+            return False
+        return self._write(project_path(answer), as_new=True)
+
+    def _write(self, path: Path, *, as_new: bool = False) -> bool:
+        """Write here and now: small tables, and the window may be about to close."""
+        try:
+            lock = ProjectLock(path) if path != self.path else None
+            write_content(snapshot(self.scene, self.camera_of()), path, replace_file=as_new)
+        except UserError as error:
+            self.notifier.error(error)
+            return False
+        if lock is not None:
+            if self._lock is not None:
+                self._lock.release()
+            self._lock = lock
+        self.path = path
+        self.scene.mark_modified(False)
+        self.store.add_recent(path)
+        self.store.update(last_folder=str(path.parent))
+        self.title_changed.emit()
+        self.notifier.info(tr("Saved: {path}", path=path))
+        return True
+
+    def may_discard(self) -> bool:
+        """Ask about unsaved work; return whether to go on."""
+        if not self.scene.modified:
+            return True
+        answer = self.answers.get("discard")
+        if answer is None:
+            box = QMessageBox(self.window)
+            box.setIcon(QMessageBox.Icon.Question)
+            box.setWindowTitle(tr("Unsaved work"))
+            box.setText(tr("Save the changes to “{name}”?", name=self.name or tr("Untitled")))
+            save = box.addButton(tr("Save"), QMessageBox.ButtonRole.AcceptRole)
+            drop = box.addButton(tr("Do not save"), QMessageBox.ButtonRole.DestructiveRole)
+            box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+            box.exec()
+            clicked = box.clickedButton()
+            answer = "save" if clicked is save else "drop" if clicked is drop else "cancel"
+        return self.save() if answer == "save" else answer == "drop"
+
+    def close_project(self) -> None:
+        """Go back to the start page."""
+        if self.may_discard():
+            self._replace(Scene(), None)
+            self.has_project = False
+            self.scene_replaced.emit()
+
+    def close(self) -> None:
+        """Stop what runs and let go of the project."""
+        self.tasks.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _replace(self, scene: Scene, path: Path | None, lock: ProjectLock | None = None) -> None:
+        self.tasks.cancel_all()
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = lock
+        self.scene, self.path = scene, path
+
+    # -- dialogs ---------------------------------------------------------------------------
+
+    def _ask(self, name: str, dialog: CrsDialog) -> bool:
+        """Run a dialog, or take the answer that a test gave."""
+        if name in self.answers:
+            return bool(self.answers[name])
+        return bool(dialog.exec())
+
+    def _ask_files(self, name: str, title: str, filters: str) -> list[Path]:
+        if name in self.answers:
+            return [Path(p) for p in self.answers[name]]
+        found, _ = QFileDialog.getOpenFileNames(
+            self.window, title, self.settings.last_folder, filters
+        )
+        if found:
+            self.store.update(last_folder=str(Path(found[0]).parent))
+        return [Path(text) for text in found]
+
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard and say so."""
+        QGuiApplication.clipboard().setText(text)
+        self.notifier.info(tr("Copied: {text}", text=text))
+
+    def save_picture(self, path: Path, write: Callable[[Path], None]) -> None:
+        """Save a picture of the canvas."""
+        try:
+            write(path)
+        except OSError as error:
+            raise InputError(
+                tr("“{path}” cannot be written: {why}.", path=path, why=error.strerror or error),
+                tr("Choose another folder."),
+            ) from error
+        self.notifier.info(tr("Saved: {path}", path=path))
