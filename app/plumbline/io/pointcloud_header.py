@@ -142,14 +142,8 @@ def _check_grid(path: Path, head: bytes) -> None:
     for scale, offset in zip(scales, offsets, strict=True):
         reach = abs(offset) + abs(scale) * 2.0**31
         if not math.isfinite(reach) or scale <= 0 or reach > 1e15:
-            raise damaged(
-                path,
-                tr(
-                    "its scale {scale} and offset {offset} are impossible",
-                    scale=scale,
-                    offset=offset,
-                ),
-            )
+            why = tr("scale {scale} and offset {offset} cannot be", scale=scale, offset=offset)
+            raise damaged(path, why)
 
 
 @dataclass
