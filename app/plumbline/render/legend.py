@@ -1,0 +1,102 @@
+"""What the colours of a layer mean, in rows for the legend.
+
+Uses the very functions that colour the layers, so that the legend cannot say something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.core.data import PointCloudData, VectorData
+from plumbline.core.i18n import N_, tr
+from plumbline.core.layer import Layer, LayerStyle
+from plumbline.core.units import format_number
+from plumbline.render.colors import categories, classes, palette
+from plumbline.render.theme import LIGHT, RenderTheme
+
+#: ASPRS standard point classes (LAS 1.4 R15, table 17).
+CLASS_NAMES = {
+    0: N_("Never classified"),
+    1: N_("Unclassified"),
+    2: N_("Ground"),
+    3: N_("Low vegetation"),
+    4: N_("Medium vegetation"),
+    5: N_("High vegetation"),
+    6: N_("Building"),
+    7: N_("Noise"),
+    9: N_("Water"),
+    10: N_("Rail"),
+    11: N_("Road"),
+    17: N_("Bridge"),
+}
+#: More categories than this make no legend.
+MAX_ROWS = 12
+#: Colours shown of a continuous palette.
+STEPS = 5
+
+
+@dataclass(frozen=True)
+class LegendRow:
+    """A colour ``#rrggbb`` and what it stands for."""
+
+    text: str
+    color: str
+
+
+def legend_rows(layer: Layer, style: LayerStyle, theme: RenderTheme = LIGHT) -> list[LegendRow]:
+    """Return the legend of a layer; empty when its colours mean nothing in particular."""
+    if isinstance(layer.data, VectorData):
+        return _features(layer.data, style, theme)
+    if isinstance(layer.data, PointCloudData):
+        return _points(layer.data, style)
+    return []
+
+
+def _features(data: VectorData, style: LayerStyle, theme: RenderTheme) -> list[LegendRow]:
+    import pandas as pd
+
+    table = data.features
+    coloured = style.color_by in ("attribute", "class") or style.class_colors
+    if style.attribute not in table.columns or not coloured:
+        return []
+    column = table[style.attribute]
+    if pd.api.types.is_numeric_dtype(column) and not style.class_colors:
+        return _scale(column.to_numpy(dtype=np.float64), style)
+    names = sorted({str(value) for value in column.tolist()})
+    if len(names) > MAX_ROWS:
+        return []
+    return _rows(names, categories(names, style.class_colors, theme.categorical))
+
+
+def _points(data: PointCloudData, style: LayerStyle) -> list[LegendRow]:
+    if style.color_by == "class" and "classification" in data.attributes:
+        numbers = np.unique(data.attributes["classification"])
+        names = [_class_name(int(n)) for n in numbers]
+        return _rows(names, classes(numbers, style.class_colors))[:MAX_ROWS]
+    if style.color_by == "elevation":
+        return _scale(data.points[:, 2], style)
+    return []
+
+
+def _class_name(number: int) -> str:
+    return tr(CLASS_NAMES[number]) if number in CLASS_NAMES else tr("Class {n}", n=number)
+
+
+def _scale(values: NDArray[np.float64], style: LayerStyle) -> list[LegendRow]:
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return []
+    low, high = style.value_range or tuple(np.percentile(known, (2, 98)))
+    steps = np.linspace(high, low, STEPS)
+    digits = 0 if high - low > 20 else 1
+    names = [format_number(float(step), digits) for step in steps]
+    return _rows(names, palette(style.palette, steps, (float(low), float(high))))
+
+
+def _rows(names: Sequence[str], colors: NDArray[np.uint8]) -> list[LegendRow]:
+    pairs = zip(names, colors, strict=True)
+    return [LegendRow(name, f"#{r:02x}{g:02x}{b:02x}") for name, (r, g, b) in pairs]
