@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(p.parent.name for p in (ROOT / "plugins").glob("*/__init__.py"))
@@ -66,3 +69,33 @@ def test_headless_packages_import_without_the_heavy_libraries(name: str) -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+# Where the name that is imported differs from the name of the package.
+PACKAGE_OF = {"PIL": "pillow", "PySide6": "pyside6-essentials", "vtkmodules": "vtk"}
+
+
+def imported() -> dict[str, str]:
+    """Return package -> a file that imports it, for all that is neither ours nor Python's."""
+    own = {"plumbline", *PLUGINS}
+    found = {}
+    for file in [*(ROOT / "app").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            else:
+                continue
+            for name in {module.partition(".")[0] for module in modules} - own:
+                if name not in sys.stdlib_module_names:
+                    found[PACKAGE_OF.get(name, name)] = str(file.relative_to(ROOT))
+    return {canonicalize_name(name): file for name, file in found.items()}
+
+
+def test_what_is_imported_is_declared() -> None:
+    project = SETTINGS["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["gui"]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    undeclared = {name: file for name, file in imported().items() if name not in declared}
+    assert not undeclared
