@@ -196,8 +196,7 @@ def _compare_layers(
             continue
         from plumbline.io.writers import write_layer
 
-        again = temporary / names["layers", name]
-        write_layer(result.layers[name], again)
+        again = write_layer(result.layers[name], temporary, Path(names["layers", name]).stem)
         if not _same_file(folder / file, again):
             text = tr("The layer “{name}” is not the same.", name=name)
             found.append(Difference(name, None, None, text))

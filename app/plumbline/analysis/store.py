@@ -177,7 +177,7 @@ def _write_files(result: Result, folder: Path, out: Path) -> None:
     for name, layer in result.layers.items():
         from plumbline.io.writers import write_layer
 
-        write_layer(layer, folder / names["layers", name])
+        write_layer(layer, folder, Path(names["layers", name]).stem)
     for name, png in result.figures.items():
         (folder / names["figures", name]).write_bytes(png)
     data = document(result)

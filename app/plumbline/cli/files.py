@@ -1,0 +1,87 @@
+"""``info``: what a loader reads in files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from plumbline.cli.common import add_json, key_value
+from plumbline.cli.main import Command
+from plumbline.cli.output import error_line, table
+from plumbline.core.errors import CancelledError, UserError
+from plumbline.core.i18n import tr
+
+
+def add_info(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``info``."""
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--crs", help=tr("CRS of the files, where they say none or a wrong one"))
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="K=V",
+        help=tr("option of the loader"),
+    )
+    add_json(parser)
+    parser.set_defaults(function=info)
+
+
+def info(command: Command) -> None:
+    """Describe every file; one that cannot be read does not keep the others from being told."""
+    from plumbline.io.info import describe
+
+    options = command.options
+    entries: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for n, file in enumerate(options.files):
+        part = command.feedback.part(n / len(options.files), (n + 1) / len(options.files))
+        try:
+            entries += describe(Path(file), dict(options.option), part, crs=options.crs)
+        except CancelledError:
+            raise
+        except UserError as error:
+            if len(options.files) == 1:
+                raise
+            command.progress.clear()
+            error_line(str(error))
+            command.exit_code = max(command.exit_code, error.exit_code)
+            errors.append({"path": file, "message": error.message, "hint": error.hint})
+    document: dict[str, Any] = {"files": entries}
+    if errors:
+        document["errors"] = errors
+    command.answer(document, "\n\n".join(map(_text, entries)))
+
+
+def _text(entry: dict[str, Any]) -> str:
+    """Return an entry as people read it."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in entry["counts"].items())
+    box = entry["bounds"]
+    rows = [
+        (tr("kind"), f"{entry['kind']} ({entry['format']})"),
+        (tr("CRS"), _crs(entry["crs"])),
+        (tr("counts"), counts or "–"),
+        (tr("bounds"), _box(box) if box else tr("empty")),
+    ]
+    rows += [(key, _value(value)) for key, value in entry["metadata"].items()]
+    rows += [(tr("warning"), warning) for warning in entry["warnings"]]
+    title = entry["path"] + (f" : {entry['layer']}" if "layer" in entry else "")
+    return f"{title}\n{table(rows, '  ')}"
+
+
+def _crs(text: str | None) -> str:
+    from plumbline.core.crs import crs_label, parse_crs
+
+    return crs_label(parse_crs(text)) if text else tr("no CRS")
+
+
+def _box(box: list[float]) -> str:
+    low, high = box[:3], box[3:]
+    return "  ..  ".join(", ".join(f"{v:.3f}" for v in corner) for corner in (low, high))
+
+
+def _value(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else f"{text[:157]}..."

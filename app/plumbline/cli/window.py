@@ -1,0 +1,144 @@
+"""``open`` and ``render``: what needs a screen or a renderer is imported when they run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plumbline.cli.common import add_json, is_project, scene_of_files, scene_of_project
+from plumbline.cli.main import Command
+from plumbline.core.errors import InputError, UsageError, UserError
+from plumbline.core.i18n import tr
+
+if TYPE_CHECKING:
+    from plumbline.core.scene import Camera, Scene
+
+#: Largest side of an image, pixels: what graphics memory surely holds.
+_MAX_SIDE = 16_384
+
+
+def add_open(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``open``."""
+    parser.add_argument("paths", nargs="*", metavar="PROJECT|FILE")
+    parser.set_defaults(function=open_window)
+
+
+def open_window(command: Command) -> None:
+    """Open the window and stay until it is closed."""
+    paths = [Path(path).expanduser().absolute() for path in command.options.paths]
+    for path in paths:
+        if not path.exists():
+            raise InputError(
+                tr("There is no file “{path}”.", path=path), tr("Check the path and the disk.")
+            )
+    show(command, paths)
+
+
+def show(command: Command, paths: list[Path]) -> None:
+    """Show the window with a project or files in it.
+
+    Raises
+    ------
+    UserError
+        If there is no display, or Qt and VTK are not installed.
+    """
+    reason = why_no_window()
+    if reason is not None:
+        raise reason
+    from plumbline.ui.app import main as window
+
+    command.exit_code = window(paths)
+
+
+def why_no_window() -> UserError | None:
+    """Return why no window can open here, None when one can."""
+    lacking = [name for name in ("PySide6", "pyvistaqt", "vtkmodules") if find_spec(name) is None]
+    if lacking:
+        return UsageError(
+            tr("The window needs {names}, not installed here.", names=", ".join(lacking)),
+            tr("Install it: pip install “plumbline[gui]”, or run installer/bootstrap.py."),
+        )
+    display = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    if sys.platform.startswith("linux") and not display:
+        return UsageError(
+            tr("There is no display to open a window on."),
+            tr("Use “plumbline render” for pictures and “plumbline run” for analyses."),
+        )
+    return None
+
+
+def add_render(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``render``."""
+    parser.add_argument("paths", nargs="+", metavar="PROJECT|FILE")
+    parser.add_argument("--out", required=True, metavar="IMAGE.png")
+    parser.add_argument("--view", default="", metavar="NAME", help=tr("viewpoint or preset view"))
+    parser.add_argument(
+        "--size", default="1600x1000", type=image_size, metavar="WxH", help=tr("pixels")
+    )
+    parser.add_argument("--crs", help=tr("project CRS for files, and CRS of those that say none"))
+    add_json(parser)
+    parser.set_defaults(function=render)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Read ``1600x1000``."""
+    match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not all(16 <= side <= _MAX_SIDE for side in size):
+        raise argparse.ArgumentTypeError(
+            tr("“{text}” is no size such as 1600x1000, each side 16 to 16384", text=text)
+        )
+    return size
+
+
+def render(command: Command) -> None:
+    """Draw a project or files into an image."""
+    options = command.options
+    out = Path(options.out).expanduser().absolute()
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(
+            tr("“{name}” is no image that can be written.", name=out.name),
+            tr("Name a .png or .jpg file with --out."),
+        )
+    scene, camera = _scene(command)
+    path = draw(scene, out, options.size, options.view, camera)
+    command.answer({"image": str(path), "size": list(options.size)}, tr("Drew {path}", path=path))
+
+
+def _scene(command: Command) -> tuple[Scene, Camera | None]:
+    paths = [Path(path) for path in command.options.paths]
+    projects = [path for path in paths if is_project(path)]
+    if projects and len(paths) > 1:
+        raise UsageError(
+            tr("A project is drawn alone."), tr("Name one project, or files without a project.")
+        )
+    if projects:
+        return scene_of_project(projects[0].expanduser().absolute(), command)
+    return scene_of_files([("", path) for path in paths], command.options.crs, command), None
+
+
+def draw(
+    scene: Scene, out: Path, size: tuple[int, int], view: str = "", camera: Camera | None = None
+) -> Path:
+    """Draw a scene into an image file.
+
+    Raises
+    ------
+    UserError
+        If VTK is not installed or cannot draw here, or the view does not exist.
+    """
+    if find_spec("vtkmodules") is None or find_spec("pyvista") is None:
+        raise UsageError(
+            tr("Pictures need VTK, not installed here."),
+            tr("Install it: pip install “plumbline[gui]”, or run installer/bootstrap.py."),
+        )
+    from plumbline.render.offscreen import render_scene
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    render_scene(scene, out, size=size, view=view, camera=camera)
+    return out
