@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.core.crs import crs_label, parse_crs
-from plumbline.core.data import FloatArray, IntArray, MeshData
+from plumbline.core.data import AnyArray, FloatArray, IntArray, MeshData
 from plumbline.core.errors import InputError, UsageError, UserError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
@@ -214,6 +214,37 @@ def _ears(ring: FloatArray, normal: FloatArray) -> IntArray:
     flipped = np.cross(b - a, c - a) @ normal < 0
     ears[flipped] = ears[flipped][:, ::-1]
     return ears
+
+
+def split_seams(
+    corner_v: IntArray, corner_t: IntArray, triangles: IntArray, count: int, uvs: FloatArray
+) -> tuple[IntArray, IntArray, AnyArray | None]:
+    """Give every vertex one texture coordinate, doubling vertices along seams only.
+
+    Returns
+    -------
+    triangles : (M, 3) integer
+    source : (N,) integer
+        For each vertex the one in the file.
+    uv : (N, 2) float32 or None
+    """
+    vertex, texture = corner_v[triangles], corner_t[triangles]
+    source = np.arange(count)
+    if len(uvs) == 0 or not (texture >= 0).any():
+        return vertex, source, None
+    chosen = np.full(count, -1)
+    chosen[vertex] = texture
+    seam = chosen[vertex] != texture
+    if seam.any():
+        key = vertex[seam] * (len(uvs) + 1) + texture[seam] + 1
+        pairs, inverse = np.unique(key, return_inverse=True)
+        vertex = vertex.copy()
+        vertex[seam] = count + inverse.ravel()
+        source = np.concatenate([source, pairs // (len(uvs) + 1)])
+        chosen = np.concatenate([chosen, pairs % (len(uvs) + 1) - 1])
+    uv = uvs[np.maximum(chosen, 0)]
+    uv[chosen < 0] = 0.0
+    return vertex, source, np.nan_to_num(uv).astype(np.float32)
 
 
 def place_vertices(points: FloatArray, place: Placement, offset: FloatArray) -> FloatArray:

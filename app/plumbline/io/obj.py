@@ -20,7 +20,7 @@ from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
 from plumbline.io.base import damaged, decode_name, file_inside, mislabelled, reading
 from plumbline.io.images import image_problem
-from plumbline.io.mesh import mesh_layer, triangulate
+from plumbline.io.mesh import mesh_layer, split_seams, triangulate
 from plumbline.io.registry import LoadContext
 
 TITLE = "Wavefront OBJ"
@@ -222,7 +222,7 @@ class _Parser:
         feedback.step(2, 4)
         corner_t[corner_t >= len(uvs)] = -1
         colors = _vertex_colors(self.colors, len(points))
-        vertex, source, uv = _split_seams(corner_v, corner_t, triangles, len(points), uvs)
+        vertex, source, uv = split_seams(corner_v, corner_t, triangles, len(points), uvs)
         feedback.step(3, 4)
         data = MeshData(points[source] if len(source) > len(points) else points, vertex, uv)
         data.colors = colors[source] if colors is not None else None
@@ -380,37 +380,6 @@ def _vertex_colors(chunks: list[FloatArray], count: int) -> AnyArray | None:
     rgba = np.full((count, 4), 255, np.uint8)
     rgba[known, :3] = np.clip(np.rint(colors[known] / top * 255), 0, 255)
     return rgba
-
-
-def _split_seams(
-    corner_v: IntArray, corner_t: IntArray, triangles: IntArray, count: int, uvs: FloatArray
-) -> tuple[IntArray, IntArray, AnyArray | None]:
-    """Give every vertex one texture coordinate, doubling vertices along seams only.
-
-    Returns
-    -------
-    triangles : (M, 3) integer
-    source : (N,) integer
-        For each vertex the one in the file.
-    uv : (N, 2) float32 or None
-    """
-    vertex, texture = corner_v[triangles], corner_t[triangles]
-    source = np.arange(count)
-    if len(uvs) == 0 or not (texture >= 0).any():
-        return vertex, source, None
-    chosen = np.full(count, -1)
-    chosen[vertex] = texture
-    seam = chosen[vertex] != texture
-    if seam.any():
-        key = vertex[seam] * (len(uvs) + 1) + texture[seam] + 1
-        pairs, inverse = np.unique(key, return_inverse=True)
-        vertex = vertex.copy()
-        vertex[seam] = count + inverse.ravel()
-        source = np.concatenate([source, pairs // (len(uvs) + 1)])
-        chosen = np.concatenate([chosen, pairs % (len(uvs) + 1) - 1])
-    uv = uvs[np.maximum(chosen, 0)]
-    uv[chosen < 0] = 0.0
-    return vertex, source, np.nan_to_num(uv).astype(np.float32)
 
 
 def _materials(path: Path, parser: _Parser) -> tuple[list[Material], list[str]]:

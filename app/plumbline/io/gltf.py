@@ -1,0 +1,506 @@
+"""glTF 2.0 and GLB: node transforms in float64, embedded textures, nodes as elements.
+
+Read without a library, because those that exist apply transforms in float32 or drop node names.
+The file is y up; `plumbline.io.mesh` turns it z up.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+
+from plumbline.core.data import AnyArray, Element, FloatArray, IntArray, Material, MeshData, Texture
+from plumbline.core.errors import InputError
+from plumbline.core.feedback import Feedback
+from plumbline.core.i18n import tr
+from plumbline.core.layer import Layer
+from plumbline.io.base import damaged, file_inside, mislabelled, reading
+from plumbline.io.images import image_problem
+from plumbline.io.mesh import mesh_layer
+from plumbline.io.registry import LoadContext
+
+TITLE = "glTF"
+MAX_BYTES = 4 << 30
+MAX_TRIANGLES = 200_000_000
+COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+#: Compressions without a decoder here, and what to do about each.
+COMPRESSED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression")
+#: Required extensions that change nothing that is read here, or that are read.
+UNDERSTOOD = (
+    "KHR_materials_", "KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp",
+    "KHR_lights_punctual", "EXT_mesh_features", "EXT_structural_metadata", "CESIUM_RTC",
+    "CESIUM_primitive_outline",
+)  # fmt: skip
+
+
+def load_gltf(path: Path, context: LoadContext) -> list[Layer]:
+    """Read a glTF or GLB file into one mesh layer, an element for each node with a mesh.
+
+    Raises
+    ------
+    InputError
+        If the file is no glTF 2.0, is damaged, or compressed in a way that cannot be decoded.
+    """
+    context.feedback.step(0, 1, tr("Reading {name}", name=path.name))
+    with reading(path, TITLE):
+        document, binary = _parse(path)
+        _refuse_unreadable(path, document)
+        reader = _Reader(path, document, binary)
+        data = reader.mesh(context.feedback)
+    metadata = {
+        "generator": str(document.get("asset", {}).get("generator", "")),
+        "materials": len(data.materials),
+        "textures": sum(m.texture is not None for m in data.materials),
+    }
+    return [
+        mesh_layer(
+            path,
+            data,
+            context,
+            title="GLB" if path.suffix.lower() == ".glb" else TITLE,
+            up="y",
+            metadata=metadata,
+            warnings=reader.warnings,
+        )
+    ]
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the JSON document and the binary chunk of a GLB."""
+    if path.stat().st_size > MAX_BYTES:
+        raise damaged(path, TITLE, tr("it is larger than glTF can be"))
+    raw = path.read_bytes()
+    text, binary = raw, b""
+    if raw.startswith(b"glTF"):
+        version, length = (int.from_bytes(raw[at : at + 4], "little") for at in (4, 8))
+        if version != 2:
+            raise damaged(path, TITLE, tr("it is version {n}, only 2 can be read", n=version))
+        if len(raw) < length:
+            raise damaged(path, TITLE, tr("it is cut off"))
+        chunks = dict(_chunks(raw[:length]))
+        text, binary = chunks.get(b"JSON", b""), chunks.get(b"BIN\0", b"")
+    elif raw.lstrip()[:1] != b"{" and not raw.startswith(b"\xef\xbb\xbf"):
+        raise mislabelled(path, TITLE)
+    document = json.loads(text.decode("utf-8-sig"))
+    if not isinstance(document, dict) or "asset" not in document:
+        raise mislabelled(path, TITLE)
+    return document, binary
+
+
+def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 12
+    while at + 8 <= len(raw):
+        length = int.from_bytes(raw[at : at + 4], "little")
+        if at + 8 + length > len(raw):
+            raise ValueError(tr("it is cut off"))
+        yield raw[at + 4 : at + 8], raw[at + 8 : at + 8 + length]
+        at += 8 + length
+
+
+def _refuse_unreadable(path: Path, document: dict[str, Any]) -> None:
+    version = str(document["asset"].get("version", ""))
+    if not version.startswith("2."):
+        raise damaged(path, TITLE, tr("it is version {n}, only 2 can be read", n=version[:10]))
+    for name in document.get("extensionsRequired", []):
+        if name in COMPRESSED:
+            raise InputError(
+                tr("“{name}” is compressed with {extension}, which cannot be decoded here.",
+                   name=path.name, extension=name),
+                tr("Export it without compression, e.g. with gltf-transform or gltfpack."),
+            )  # fmt: skip
+        if not str(name).startswith(UNDERSTOOD) and name != "KHR_texture_basisu":
+            raise InputError(
+                tr("“{name}” needs the extension {extension}, which cannot be read here.",
+                   name=path.name, extension=str(name)[:60]),
+                tr("Export it without that extension."),
+            )  # fmt: skip
+
+
+@dataclass
+class _Parts:
+    """Arrays of all primitives, to be joined."""
+
+    points: list[FloatArray] = field(default_factory=list)
+    triangles: list[IntArray] = field(default_factory=list)
+    uvs: list[AnyArray | None] = field(default_factory=list)
+    colors: list[AnyArray | None] = field(default_factory=list)
+    materials: list[int] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    #: Triangles so far.
+    count: int = 0
+
+
+class _Reader:
+    """Reads one document."""
+
+    def __init__(self, path: Path, document: dict[str, Any], binary: bytes) -> None:
+        self.path, self.document, self.binary = path, document, binary
+        self.warnings: list[str] = []
+        self._buffers: dict[int, bytes] = {}
+        self._skipped = 0
+
+    def mesh(self, feedback: Feedback) -> MeshData:
+        """Return all triangles of the scene, in the scene's axes (y up), float64."""
+        parts, elements = _Parts(), list[Element]()
+        names: dict[str, int] = {}
+        corners = 0
+        nodes = list(self._nodes())
+        for n, (index, node, matrix) in enumerate(nodes):
+            feedback.step(n, len(nodes))
+            mesh = self.document["meshes"][_index(node["mesh"])]
+            name = str(node.get("name") or mesh.get("name") or f"node {index}")
+            names[name] = names.get(name, 0) + 1
+            unique = name if names[name] == 1 else f"{name} #{names[name]}"
+            elements.append(Element(unique, name=name, properties=_extras(node, mesh)))
+            for primitive in mesh["primitives"]:
+                corners += self._primitive(primitive, matrix, len(elements) - 1, corners, parts)
+                if max(corners, parts.count) > MAX_TRIANGLES:
+                    raise ValueError(tr("it unfolds to more than {n} triangles", n=MAX_TRIANGLES))
+        if self._skipped:
+            self.warnings.append(
+                tr("{n} parts are points or lines, or hold nothing; they were left out.",
+                   n=self._skipped)
+            )  # fmt: skip
+        if not parts.points:
+            raise ValueError(tr("it holds no triangles"))
+        return self._joined(parts, elements)
+
+    def _joined(self, parts: _Parts, elements: list[Element]) -> MeshData:
+        sizes = [len(points) for points in parts.points]
+        lengths = [len(triangles) for triangles in parts.triangles]
+        data = MeshData(np.concatenate(parts.points), np.concatenate(parts.triangles))
+        data.uv = _padded(parts.uvs, sizes, 0.0, np.float32, 2)
+        data.colors = _padded(parts.colors, sizes, 255, np.uint8, 4)
+        data.materials = self._materials()
+        used = np.repeat(np.array(parts.materials, np.int32), lengths)
+        if (used < 0).any():
+            used[used < 0] = len(data.materials)
+            data.materials.append(Material("default"))
+        data.material_index = used
+        data.elements = elements
+        data.element_index = np.repeat(np.array(parts.owners, np.int32), lengths)
+        return data
+
+    def _nodes(self) -> Iterator[tuple[int, dict[str, Any], FloatArray]]:
+        """Yield number, node and world matrix ``(4, 4)`` of every node with a mesh."""
+        nodes = self.document.get("nodes", [])
+        scenes = self.document.get("scenes", [])
+        if scenes:
+            roots = scenes[_index(self.document.get("scene", 0))].get("nodes", [])
+        else:
+            children = {child for node in nodes for child in node.get("children", [])}
+            roots = [n for n in range(len(nodes)) if n not in children]
+        root = np.eye(4)
+        rtc = self.document.get("extensions", {}).get("CESIUM_RTC", {}).get("center")
+        if rtc is not None:
+            root[:3, 3] = rtc
+        stack = [(_index(n), root) for n in reversed(roots)]
+        seen: set[int] = set()
+        while stack:
+            n, parent = stack.pop()
+            if n in seen:
+                raise ValueError(tr("its nodes do not form a tree"))
+            seen.add(n)
+            node = nodes[n]
+            world = parent @ _matrix(node)
+            if "mesh" in node:
+                yield n, node, world
+            stack += [(_index(child), world) for child in reversed(node.get("children", []))]
+
+    def _primitive(
+        self, primitive: dict[str, Any], matrix: FloatArray, owner: int, first: int, parts: _Parts
+    ) -> int:
+        """Add one primitive; return how many vertices it added."""
+        attributes = primitive.get("attributes", {})
+        mode = primitive.get("mode", 4)
+        if any(name in primitive.get("extensions", {}) for name in COMPRESSED):
+            raise ValueError(tr("it is compressed in a way that cannot be decoded here"))
+        if mode not in (4, 5, 6) or "POSITION" not in attributes:
+            self._skipped += 1
+            return 0
+        local = self._accessor(attributes["POSITION"])[:, :3]
+        points = local @ matrix[:3, :3].T + matrix[:3, 3]
+        indices = (
+            self._accessor(primitive["indices"], raw=True)[:, 0].astype(np.int64)
+            if "indices" in primitive
+            else np.arange(len(points))
+        )
+        triangles = _triangles(indices, mode)
+        triangles[(triangles < 0) | (triangles >= len(points))] = -1 - first
+        if np.linalg.det(matrix[:3, :3]) < 0:
+            triangles = triangles[:, ::-1]  # a mirrored node keeps its outside outside
+        material = _index(primitive.get("material", -1), -1)
+        if material >= len(self.document.get("materials", [])):
+            material = -1
+        parts.points.append(points)
+        parts.triangles.append(triangles + first)
+        parts.count += len(triangles)
+        parts.uvs.append(self._uv(attributes, material, len(points)))
+        parts.colors.append(self._colors(attributes, len(points)))
+        parts.materials.append(material)
+        parts.owners.append(owner)
+        return len(points)
+
+    def _uv(self, attributes: dict[str, Any], material: int, count: int) -> AnyArray | None:
+        texture = self._texture_info(material) if material >= 0 else None
+        transform = (texture or {}).get("extensions", {}).get("KHR_texture_transform", {})
+        number = transform.get("texCoord", (texture or {}).get("texCoord", 0))
+        name = f"TEXCOORD_{_index(number)}"
+        if name not in attributes:
+            return None
+        uv = self._accessor(attributes[name])[:, :2]
+        if len(uv) != count:
+            raise ValueError(tr("its attributes differ in length"))
+        if transform:
+            angle = float(transform.get("rotation", 0.0))
+            scale = np.array(transform.get("scale", [1.0, 1.0]), float)
+            turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            uv = (uv * scale) @ turn.T + np.array(transform.get("offset", [0.0, 0.0]), float)
+        # glTF counts from the upper left, MeshData from the lower left.
+        return np.column_stack([uv[:, 0], 1.0 - uv[:, 1]]).astype(np.float32)
+
+    def _colors(self, attributes: dict[str, Any], count: int) -> AnyArray | None:
+        if "COLOR_0" not in attributes:
+            return None
+        colors = self._accessor(attributes["COLOR_0"])
+        if len(colors) != count or colors.shape[1] < 3:
+            raise ValueError(tr("its attributes differ in length"))
+        rgba = np.full((count, 4), 255, np.uint8)
+        rgba[:, :3] = np.rint(_screen(colors[:, :3]) * 255)
+        if colors.shape[1] == 4:
+            rgba[:, 3] = np.rint(np.clip(np.nan_to_num(colors[:, 3]), 0, 1) * 255)
+        return rgba
+
+    def _accessor(self, number: Any, raw: bool = False) -> AnyArray:
+        """Return an accessor as ``(count, width)``: float64, or as stored when `raw`."""
+        accessor = self.document["accessors"][_index(number)]
+        kind = np.dtype(COMPONENTS[accessor["componentType"]])
+        width, count = WIDTHS[accessor["type"]], _index(accessor["count"])
+        if "bufferView" in accessor:
+            values = self._view(accessor["bufferView"], accessor.get("byteOffset", 0), kind,
+                                count, width)  # fmt: skip
+        else:
+            if count * width > 100_000_000:
+                raise ValueError(tr("it asks for more memory than there is"))
+            values = np.zeros((count, width), kind)
+        if "sparse" in accessor:
+            values = self._sparse(values, accessor["sparse"], kind, width)
+        if raw:
+            return values
+        numbers = values.astype(np.float64)
+        if accessor.get("normalized") and kind.kind in "iu":
+            numbers = np.maximum(numbers / np.iinfo(kind).max, -1.0)
+        return numbers
+
+    def _sparse(
+        self, values: AnyArray, sparse: dict[str, Any], kind: np.dtype[Any], width: int
+    ) -> AnyArray:
+        count = _index(sparse["count"])
+        where, what = sparse["indices"], sparse["values"]
+        places = self._view(where["bufferView"], where.get("byteOffset", 0),
+                            np.dtype(COMPONENTS[where["componentType"]]), count, 1)  # fmt: skip
+        values = values.copy()
+        values[places[:, 0].astype(np.int64)] = self._view(
+            what["bufferView"], what.get("byteOffset", 0), kind, count, width
+        )
+        return values
+
+    def _view(
+        self, number: Any, offset: Any, kind: np.dtype[Any], count: int, width: int
+    ) -> AnyArray:
+        """Return ``(count, width)`` numbers of a buffer view; its borders are checked."""
+        raw, stride = self._view_bytes(number)
+        stride = stride or kind.itemsize * width
+        offset = _index(offset)
+        if count == 0:
+            return np.zeros((0, width), kind)
+        if offset + (count - 1) * stride + kind.itemsize * width > len(raw):
+            raise ValueError(tr("an accessor reaches beyond its buffer"))
+        return np.ndarray((count, width), kind, raw, offset, (stride, kind.itemsize))
+
+    def _view_bytes(self, number: Any) -> tuple[bytes, int]:
+        view = self.document["bufferViews"][_index(number)]
+        if "EXT_meshopt_compression" in view.get("extensions", {}):
+            raise ValueError(tr("it is compressed in a way that cannot be decoded here"))
+        raw = self._buffer(_index(view["buffer"]))
+        start, length = _index(view.get("byteOffset", 0)), _index(view["byteLength"])
+        if start + length > len(raw):
+            raise ValueError(tr("a buffer view reaches beyond its buffer"))
+        return raw[start : start + length], _index(view.get("byteStride", 0))
+
+    def _buffer(self, number: int) -> bytes:
+        if number not in self._buffers:
+            buffer = self.document["buffers"][number]
+            uri = buffer.get("uri")
+            if uri is None:
+                self._buffers[number] = self.binary
+            else:
+                raw = self._resource(str(uri))
+                if raw is None:
+                    raise ValueError(tr("its buffer “{name}” is not there", name=str(uri)[-80:]))
+                self._buffers[number] = raw
+        return self._buffers[number]
+
+    def _resource(self, uri: str) -> bytes | None:
+        """Return the bytes of a data URI or of a file in the folder of the model."""
+        file = None if uri.startswith("data:") else self._file(uri)
+        if file is not None:
+            return file.read_bytes() if file.stat().st_size <= MAX_BYTES else None
+        return _data_uri(uri)
+
+    def _file(self, uri: str) -> Path | None:
+        return None if "://" in uri else file_inside(self.path.parent, unquote(uri))
+
+    def _texture_info(self, material: int) -> dict[str, Any] | None:
+        """Return the texture info of a material's base colour."""
+        described = self.document["materials"][material]
+        pbr = described.get("pbrMetallicRoughness", {})
+        glossy = described.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness", {})
+        info = pbr.get("baseColorTexture") or glossy.get("diffuseTexture")
+        return info if isinstance(info, dict) else None
+
+    def _materials(self) -> list[Material]:
+        materials = []
+        for n, described in enumerate(self.document.get("materials", [])):
+            pbr = described.get("pbrMetallicRoughness", {})
+            glossy = described.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness", {})
+            factor = pbr.get("baseColorFactor") or glossy.get("diffuseFactor") or [1.0] * 4
+            linear = np.array([float(value) for value in factor])[:4]
+            if linear.shape != (4,):
+                raise ValueError(tr("a colour has not four numbers"))
+            r, g, b = _screen(linear[:3]).tolist()
+            opaque = described.get("alphaMode", "OPAQUE") == "OPAQUE"
+            alpha = 1.0 if opaque else float(np.clip(linear[3], 0, 1))
+            info = self._texture_info(n)
+            texture = self._texture(info) if info is not None else None
+            materials.append(
+                Material(str(described.get("name") or f"material {n}"), (r, g, b, alpha), texture)
+            )
+        return materials
+
+    def _texture(self, info: dict[str, Any]) -> Texture | None:
+        described = self.document["textures"][_index(info["index"])]
+        webp = described.get("extensions", {}).get("EXT_texture_webp", {})
+        source = webp.get("source", described.get("source"))
+        if source is None:
+            self._no_texture("KTX2", tr("its format cannot be decoded here"))
+            return None
+        image = self.document["images"][_index(source)]
+        name = str(image.get("uri") or image.get("name") or f"image {source}")
+        name = name if not name.startswith("data:") else f"image {source}"
+        texture = self._image(image)
+        if texture is None:
+            self._no_texture(name, tr("it is not in the folder of the model"))
+            return None
+        problem = image_problem(texture.path or texture.data or b"")
+        if problem:
+            self._no_texture(name, problem)
+            return None
+        return texture
+
+    def _image(self, image: dict[str, Any]) -> Texture | None:
+        if "bufferView" in image:
+            return Texture(data=bytes(self._view_bytes(image["bufferView"])[0]))
+        uri = str(image.get("uri", ""))
+        if uri.startswith("data:"):
+            raw = _data_uri(uri)
+            return Texture(data=raw) if raw else None
+        file = self._file(uri)
+        return Texture(file) if file is not None else None
+
+    def _no_texture(self, name: str, why: str) -> None:
+        text = tr("The texture “{name}” was left out: {why}.", name=name[-120:], why=why)
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+def _index(value: Any, lowest: int = 0) -> int:
+    """Return a JSON number that counts something; refuse all others."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise ValueError(tr("it holds a number where none can be: {value}", value=str(value)[:40]))
+    return value
+
+
+def _data_uri(uri: str) -> bytes | None:
+    head, _, text = uri.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64"):
+        return None
+    try:
+        return base64.b64decode(text, validate=False)
+    except binascii.Error:
+        return None
+
+
+def _matrix(node: dict[str, Any]) -> FloatArray:
+    """Return a node's own matrix ``(4, 4)``, float64."""
+    if "matrix" in node:
+        return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
+    x, y, z, w = (float(v) for v in node.get("rotation", (0, 0, 0, 1)))
+    length = np.sqrt(x * x + y * y + z * z + w * w) or 1.0
+    x, y, z, w = x / length, y / length, z / length, w / length
+    turn = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), dtype=np.float64)
+    matrix[:3, 3] = node.get("translation", (0, 0, 0))
+    return matrix
+
+
+def _triangles(indices: IntArray, mode: int) -> IntArray:
+    """Return ``(M, 3)`` of a list (4), a strip (5) or a fan (6)."""
+    if mode == 4:
+        return indices[: len(indices) // 3 * 3].reshape(-1, 3).copy()
+    n = max(0, len(indices) - 2)
+    at = np.arange(n)
+    if mode == 6:
+        return np.column_stack([np.full(n, indices[0] if n else 0), indices[1:-1], indices[2:]])
+    odd = at % 2
+    return np.column_stack([indices[at], indices[at + 1 + odd], indices[at + 2 - odd]])
+
+
+def _screen(linear: AnyArray) -> FloatArray:
+    """Return colours 0..1 as screens show them (sRGB) from linear light."""
+    light = np.clip(np.nan_to_num(np.asarray(linear, dtype=np.float64)), 0.0, 1.0)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _padded(
+    parts: list[AnyArray | None], sizes: list[int], fill: float, kind: type, width: int
+) -> AnyArray | None:
+    """Join arrays of the primitives that have them, filled up for those that have not."""
+    if all(part is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            part if part is not None else np.full((size, width), fill, kind)
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+    )
+
+
+def _extras(node: dict[str, Any], mesh: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the plain values that the authoring program left on a node."""
+    extras = {**_plain(mesh.get("extras")), **_plain(node.get("extras"))}
+    return {"extras": extras} if extras else {}
+
+
+def _plain(extras: Any) -> dict[str, Any]:
+    if not isinstance(extras, dict):
+        return {}
+    return {str(k): v for k, v in extras.items() if isinstance(v, str | int | float | bool)}
