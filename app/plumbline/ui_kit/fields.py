@@ -138,9 +138,11 @@ class UnitSpinBox(QAbstractSpinBox):
             value = max(value, self._minimum)
         if self._maximum is not None:
             value = min(value, self._maximum)
+        changed = value != self._value
         self.set_value(value)
         self.selectAll()
-        self.value_changed.emit(value)
+        if changed:
+            self.value_changed.emit(value)
 
     def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
         """Return which arrows still lead somewhere."""

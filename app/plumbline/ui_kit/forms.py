@@ -92,11 +92,15 @@ class ParameterForm(QWidget):
     # What stands in the form
 
     def values(self) -> dict[str, Any]:
-        """Return what stands in the fields, without empty fields that have no value yet."""
+        """Return what stands in the fields; empty fields that must be filled are left out.
+
+        An emptied field with a default stays in as None: it must not turn into the default behind
+        the user's back.
+        """
         values = {k: v for k, v in self._hidden_values.items() if v is not PydanticUndefined}
         for name, row in self._rows.items():
             value = row.editor.get()
-            if value is not None or row.spec.optional:
+            if value is not None or not self.params_class.model_fields[name].is_required():
                 values[name] = value
         return values
 
@@ -291,7 +295,7 @@ def error_text(error: ErrorDetails, unit: str = "", widget: str = "") -> str:
         return tr("Type three numbers, X, Y, Z, or pick a point in the scene.")
     if widget == "points":
         return tr("Type one point per line: X, Y, Z.")
-    if kind in ("missing", "string_too_short", "none_required"):
+    if kind in ("missing", "string_too_short") or error["input"] is None:
         return tr("Needs a value.")
     if kind in ("int_from_float", "int_parsing", "int_type"):
         return tr("Type a whole number.")
