@@ -1,0 +1,35 @@
+"""How each kind of data is drawn: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from plumbline.core.data import BimData, MeshData, PointCloudData, RasterData, VectorData
+from plumbline.core.layer import Layer
+from plumbline.render import bim, mesh, pointcloud, raster, vector
+from plumbline.render.parts import Prepared, Request
+
+KINDS: dict[type, Callable[[Request], Prepared]] = {
+    BimData: bim.prepare,
+    MeshData: mesh.prepare,
+    PointCloudData: pointcloud.prepare,
+    RasterData: raster.prepare,
+    VectorData: vector.prepare,
+}
+
+
+def prepare(request: Request) -> Prepared:
+    """Prepare a layer for drawing and picking; pure, may run in any thread."""
+    return KINDS[type(request.layer.data)](request)
+
+
+def is_terrain(layer: Layer) -> bool:
+    """Tell whether other layers are laid on this one."""
+    return isinstance(layer.data, RasterData) and layer.data.role == "terrain"
+
+
+def needs_ground(layer: Layer) -> bool:
+    """Tell whether a layer must be prepared anew when the terrain changes."""
+    if isinstance(layer.data, VectorData):
+        return not layer.data.has_z
+    return isinstance(layer.data, RasterData) and layer.data.role == "imagery"

@@ -1,0 +1,307 @@
+"""What a kind prepares, and how it becomes an actor.
+
+`Part` is plain arrays, made in any thread; `Drawn` holds the VTK objects, made and released on the
+GUI thread. Coordinates become float32, relative to the scene origin, in `local32` and nowhere
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkTexture
+
+from plumbline.core.data import AnyArray, Bounds
+from plumbline.core.layer import Layer, LayerStyle
+from plumbline.geometry.rays import Pickable
+from plumbline.render.theme import LIGHT, SOFTWARE, Budget, RenderTheme, rgb
+
+if TYPE_CHECKING:
+    from plumbline.render.ground import Ground, GroundGrid
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything a kind needs to prepare a layer; nothing in it is changed."""
+
+    layer: Layer
+    style: LayerStyle
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    hidden: frozenset[str] = frozenset()
+    ground: Ground | None = None
+    theme: RenderTheme = LIGHT
+    budget: Budget = SOFTWARE
+    #: Terrain: polygon (x, y) in which it is cut, or flattened to a height.
+    clip: tuple[tuple[float, float], ...] = ()
+    clip_height: float | None = None
+
+    def local32(self, points: AnyArray) -> NDArray[np.float32]:
+        """Return points ``(N, 3)`` relative to the scene origin, lifted by the style's offset."""
+        shift = np.array(self.origin) - (0.0, 0.0, self.style.z_offset)
+        return (np.asarray(points, dtype=np.float64) - shift).astype(np.float32)
+
+
+@dataclass
+class Part:
+    """One actor to be.
+
+    Attributes
+    ----------
+    points : (N, 3) float32
+        Relative to the scene origin.
+    triangles, lines : (M, 3) or (M, 2) integer, optional
+        Without either, the points themselves are drawn.
+    colors : (N or M, 3 or 4) uint8, optional
+        For each point or each cell, told apart by `cell_colors`.
+    image : (H, W, 3 or 4) uint8, optional
+        Texture, first row on top.
+    lit : bool
+        Shaded by the lights; photographs are not.
+    smooth : bool
+        Shaded smoothly by `normals`, else flat.
+    draped : bool
+        Lies on the terrain: drawn a little nearer to the viewer, by the order of layers.
+    moving : int, optional
+        While the camera moves, draw only this many of the first points.
+    resting_only : bool
+        Not drawn while the camera moves.
+    """
+
+    points: NDArray[np.float32]
+    triangles: AnyArray | None = None
+    lines: AnyArray | None = None
+    color: str = "#ffffff"
+    colors: NDArray[np.uint8] | None = None
+    cell_colors: bool = False
+    normals: NDArray[np.float32] | None = None
+    uv: NDArray[np.float32] | None = None
+    image: NDArray[np.uint8] | None = None
+    repeat: bool = True
+    lit: bool = True
+    smooth: bool = False
+    draped: bool = False
+    opacity: float = 1.0
+    size: float = 2.0
+    round: bool = False
+    show_edges: bool = False
+    moving: int | None = None
+    resting_only: bool = False
+    on_top: bool = False
+
+
+@dataclass
+class Target:
+    """What the picker can hit in a layer.
+
+    Attributes
+    ----------
+    shape : Pickable
+        In data coordinates (project CRS, without the style's height offset).
+    entity : callable
+        From the primitive that was hit to the id of the entity, "" for none.
+    primitive : callable
+        From the primitive of the shape to the index in the layer's data.
+    solid : bool
+        Hides what lies behind it.
+    draped : bool
+        Lies on the ground: the ground gives the position, this the entity.
+    """
+
+    shape: Pickable
+    entity: Callable[[int], str] = lambda _: ""
+    primitive: Callable[[int], int] = lambda n: n
+    solid: bool = True
+    draped: bool = False
+
+
+@dataclass
+class Prepared:
+    """A layer ready to be drawn and picked.
+
+    Attributes
+    ----------
+    highlight : callable
+        From ids of entities to parts that mark them.
+    extent : callable
+        From ids of entities to the box around them, project CRS.
+    ground : GroundGrid, optional
+        Terrain: what other layers are laid on.
+    covers_ground : bool
+        Imagery that hides the terrain below it wholly.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    highlight: Callable[[Iterable[str]], list[Part]] = lambda _: []
+    extent: Callable[[Iterable[str]], Bounds | None] = lambda _: None
+    ground: GroundGrid | None = None
+    covers_ground: bool = False
+    eye_dome: bool = False
+
+
+# -- building: VTK, GUI thread only --------------------------------------------------------------
+
+#: Moves a draped vertex nearer to the viewer along its line of sight: depth only, so that it
+#: covers the ground by the same margin at every distance, which polygon offset does not.
+_LIFT = """//VTK::PositionVC::Impl
+  float liftBy = liftMetres * (1.0 + 0.002 * gl_Position.w);
+  gl_Position.z -= liftPerspective * liftBy / max(gl_Position.w - liftBy, 0.3 * gl_Position.w)
+                 + liftParallel * liftBy;
+"""
+
+
+@dataclass
+class Drawn:
+    """An actor with what changes while the camera moves."""
+
+    part: Part
+    actor: vtkActor
+    data: vtkPolyData
+    moving_data: vtkPolyData | None = None
+    covered: bool = False
+
+    def show(self, visible: bool, opacity: float) -> None:
+        """Apply visibility and opacity of the layer."""
+        self.actor.SetVisibility(visible and opacity > 0 and not self.covered)
+        self.actor.GetProperty().SetOpacity(opacity * self.part.opacity)
+        # VTK decides by the texture's alpha otherwise, and sorts a photograph as translucent.
+        opaque = opacity * self.part.opacity >= 1 and not _has_alpha(self.part)
+        self.actor.SetForceOpaque(opaque)
+
+    def set_moving(self, moving: bool) -> None:
+        """Switch between the light and the full version."""
+        if self.moving_data is not None:
+            self.actor.GetMapper().SetInputData(self.moving_data if moving else self.data)
+
+    def set_lift(self, metres: float, perspective: float, parallel: float) -> None:
+        """Tell the shader how far a draped part stands before the ground.
+
+        `perspective` and `parallel` turn metres along the view into depth; one of them is 0.
+        """
+        if self.part.draped:
+            edge = 0.0 if self.part.triangles is not None else 0.1
+            uniforms = self.actor.GetShaderProperty().GetVertexCustomUniforms()
+            uniforms.SetUniformf("liftMetres", metres + edge)
+            uniforms.SetUniformf("liftPerspective", perspective)
+            uniforms.SetUniformf("liftParallel", parallel)
+
+
+def _has_alpha(part: Part) -> bool:
+    translucent_image = part.image is not None and part.image.shape[2] == 4
+    if translucent_image and part.image is not None:
+        translucent_image = bool(part.image[..., 3].min() < 255)
+    translucent_colors = part.colors is not None and part.colors.shape[1] == 4
+    if translucent_colors and part.colors is not None:
+        translucent_colors = bool(part.colors[:, 3].min(initial=255) < 255)
+    return translucent_image or translucent_colors
+
+
+def build(part: Part) -> Drawn:
+    """Make the actor of a part."""
+    data = _polydata(part, len(part.points))
+    moving = None
+    if part.moving is not None and part.moving < len(part.points):
+        moving = _polydata(part, part.moving)
+    mapper = vtkPolyDataMapper()
+    mapper.SetInputData(data)
+    if part.colors is not None:
+        mapper.SetColorModeToDirectScalars()
+        if part.cell_colors:
+            mapper.SetScalarModeToUseCellData()
+        else:
+            mapper.SetScalarModeToUsePointData()
+    else:
+        mapper.ScalarVisibilityOff()
+    mapper.SetStatic(True)
+    actor = vtkActor()
+    actor.SetMapper(mapper)
+    if part.image is not None:
+        actor.SetTexture(texture(part.image, part.repeat))
+    _appearance(actor, part)
+    if part.draped:
+        shader = actor.GetShaderProperty()
+        shader.AddVertexShaderReplacement("//VTK::PositionVC::Impl", True, _LIFT, False)
+    drawn = Drawn(part, actor, data, moving)
+    drawn.set_lift(0.3, 0.0, 0.0)
+    return drawn
+
+
+def _appearance(actor: vtkActor, part: Part) -> None:
+    look = actor.GetProperty()
+    look.SetColor(rgb(part.color))
+    look.SetAmbient(0.0 if part.lit else 1.0)
+    look.SetDiffuse(1.0 if part.lit else 0.0)
+    look.SetLighting(part.lit)
+    look.SetPointSize(part.size)
+    look.SetLineWidth(part.size)
+    look.SetRenderPointsAsSpheres(part.round)
+    look.SetInterpolation(1 if part.smooth else 0)
+    if part.show_edges:
+        look.EdgeVisibilityOn()
+        look.SetEdgeColor(0.2, 0.22, 0.26)
+        look.SetEdgeOpacity(0.5)
+
+
+def _polydata(part: Part, count: int) -> vtkPolyData:
+    points = vtkPoints()
+    points.SetData(numpy_to_vtk(np.ascontiguousarray(part.points[:count]), deep=False))
+    data = vtkPolyData()
+    data.SetPoints(points)
+    if part.triangles is not None:
+        data.SetPolys(_cells(part.triangles))
+    elif part.lines is not None:
+        data.SetLines(_cells(part.lines))
+    else:
+        # One cell of many vertices: a cell for each point would cost memory and time.
+        vertices = vtkCellArray()
+        vertices.SetData(
+            numpy_to_vtkIdTypeArray(np.array([0, count], dtype=np.int64), deep=True),
+            numpy_to_vtkIdTypeArray(np.arange(count, dtype=np.int64), deep=True),
+        )
+        data.SetVerts(vertices)
+    if part.colors is not None:
+        where = data.GetCellData() if part.cell_colors else data.GetPointData()
+        chosen = part.colors if part.cell_colors else part.colors[:count]
+        where.SetScalars(numpy_to_vtk(np.ascontiguousarray(chosen), deep=True))
+    if part.normals is not None:
+        data.GetPointData().SetNormals(numpy_to_vtk(np.ascontiguousarray(part.normals), deep=True))
+    if part.uv is not None:
+        data.GetPointData().SetTCoords(numpy_to_vtk(np.ascontiguousarray(part.uv), deep=True))
+    return data
+
+
+def _cells(indices: AnyArray) -> vtkCellArray:
+    cells = vtkCellArray()
+    count, corners = indices.shape
+    offsets = np.arange(0, count * corners + 1, corners, dtype=np.int64)
+    flat = np.ascontiguousarray(indices, dtype=np.int64).ravel()
+    cells.SetData(
+        numpy_to_vtkIdTypeArray(offsets, deep=True), numpy_to_vtkIdTypeArray(flat, deep=True)
+    )
+    return cells
+
+
+def texture(image: NDArray[np.uint8], repeat: bool = True) -> vtkTexture:
+    """Make a texture with mipmaps from an image whose first row is on top."""
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+
+    height, width, bands = image.shape
+    grid = vtkImageData()
+    grid.SetDimensions(width, height, 1)
+    pixels = np.ascontiguousarray(image[::-1]).reshape(-1, bands)
+    grid.GetPointData().SetScalars(numpy_to_vtk(pixels, deep=True))
+    result = vtkTexture()
+    result.SetInputData(grid)
+    result.InterpolateOn()
+    result.MipmapOn()
+    result.SetMaximumAnisotropicFiltering(4)
+    result.SetWrap(vtkTexture.Repeat if repeat else vtkTexture.ClampToEdge)
+    result.SetColorModeToDirectScalars()
+    return result

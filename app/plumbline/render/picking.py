@@ -1,0 +1,87 @@
+"""What lies under a pixel: the visible primitives in front, solved in float64.
+
+Every visible layer offers its targets, in data coordinates. The nearest solid surface hides what
+lies behind it; lines, points and things laid on the ground win over the surface that carries them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from plumbline.core.pick import Pick
+from plumbline.geometry.rays import Hit, Ray
+from plumbline.render.parts import Target
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A visible layer, as the picker sees it; `offset` is how far it is drawn above its data."""
+
+    layer: str
+    targets: Sequence[Target]
+    offset: float = 0.0
+
+
+#: How far behind the ground something laid on it may be and still count as on it: a share of the
+#: distance, and pixels. Draped shapes follow the ground only within a tolerance.
+DRAPE_METRES = 1.0
+DRAPE_PIXELS = 6.0
+
+
+def pick(ray: Ray, candidates: Iterable[Candidate]) -> Pick | None:
+    """Return what a ray meets first among layers listed from the top of the tree downwards."""
+    hits = [
+        (candidate, target, hit)
+        for candidate in candidates
+        for target in candidate.targets
+        if (hit := target.shape.hit(_lowered(ray, candidate.offset))) is not None
+    ]
+    if not hits:
+        return None
+    solid = min((h for h in hits if h[1].solid), key=lambda h: h[2].t, default=None)
+    front = solid[2].t if solid else np.inf
+    marks = [h for h in hits if not h[1].solid and _in_front(h[2], h[1], front, ray)]
+    if not marks:
+        assert solid is not None  # marks are only dropped for a solid surface before them
+        return _result(ray, *solid)
+    # Points before lines before areas, then the nearest, then the upper layer (min is stable).
+    best = min(marks, key=lambda h: (_rank(h[1]), 0.0 if h[1].draped else h[2].t))
+    candidate, target, hit = best
+    result = _result(ray, candidate, target, hit)
+    if solid is not None and target.draped and _rank(target) == 2:
+        # Something flat on the ground: its outline says what, the ground says exactly where.
+        surface = _result(ray, *solid)
+        return replace(result, position=surface.position, normal=surface.normal)
+    return result
+
+
+def _lowered(ray: Ray, offset: float) -> Ray:
+    """Move the ray instead of the data of a layer that is drawn above its heights."""
+    return replace(ray, origin=ray.origin - (0.0, 0.0, offset)) if offset else ray
+
+
+def _in_front(hit: Hit, target: Target, front: float, ray: Ray) -> bool:
+    if hit.t <= front:
+        return True
+    slack = DRAPE_METRES + DRAPE_PIXELS * ray.pixel(hit.t) if target.draped else ray.pixel(hit.t)
+    return hit.t - front <= slack
+
+
+def _rank(target: Target) -> int:
+    name = type(target.shape).__name__
+    return {"PointSet": 0, "SegmentSet": 1}.get(name, 2)
+
+
+def _result(ray: Ray, candidate: Candidate, target: Target, hit: Hit) -> Pick:
+    normal = hit.normal
+    return Pick(
+        position=(float(hit.position[0]), float(hit.position[1]), float(hit.position[2])),
+        layer=candidate.layer,
+        entity=target.entity(hit.primitive) if hit.primitive >= 0 else "",
+        primitive=target.primitive(hit.primitive) if hit.primitive >= 0 else -1,
+        normal=None if normal is None else (float(normal[0]), float(normal[1]), float(normal[2])),
+        snap="point" if _rank(target) == 0 else "edge" if _rank(target) == 1 else "",
+    )

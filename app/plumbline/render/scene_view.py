@@ -1,0 +1,655 @@
+"""The picture of a scene in a plotter: actors that follow the scene's events, camera, picking.
+
+Knows no window: the canvas gives a `pyvistaqt.QtInteractor`, the command line an off-screen
+`pyvista.Plotter`. All of it runs on the thread that owns the plotter; only `kinds.prepare` may run
+elsewhere, through the `prepare_async` that the window passes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from vtkmodules.vtkRenderingCore import vtkRenderer
+
+from plumbline.core.data import Bounds
+from plumbline.core.pick import EntityRef, Pick
+from plumbline.core.scene import Camera, Scene
+from plumbline.render import camera as moves
+from plumbline.render.effects import Effects
+from plumbline.render.ground import Ground
+from plumbline.render.kinds import is_terrain, needs_ground, prepare
+from plumbline.render.overlays import Overlay, Point, record_overlay
+from plumbline.render.parts import Drawn, Prepared, Request, build
+from plumbline.render.picking import Candidate, pick
+from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
+
+T = TypeVar("T")
+PrepareAsync = Callable[[Callable[[], T], Callable[[T], None]], None]
+
+#: Something draped stands this far before what it lies on, metres; and the next layer before it.
+LIFT, LIFT_STEP = 0.3, 0.15
+#: Seconds of a camera's way to a new place.
+EASE = 0.35
+
+
+@dataclass
+class _Shown:
+    """A layer in the picture; `turn` numbers its preparations, so that only the last one counts."""
+
+    turn: int = 0
+    prepared: Prepared = field(default_factory=Prepared)
+    drawn: list[Drawn] = field(default_factory=list)
+    hidden: frozenset[str] = frozenset()
+
+
+def _run_now(work: Callable[[], T], done: Callable[[T], None]) -> None:
+    done(work())
+
+
+class SceneView:
+    """Draws a scene in a plotter and answers what lies under a pixel.
+
+    Parameters
+    ----------
+    plotter : pyvista.BasePlotter
+        Its first renderer is used whole.
+    scene : Scene
+    theme : RenderTheme
+    prepare_async : callable, optional
+        ``prepare_async(work, done)`` runs `work` elsewhere and calls `done` with its result on
+        this thread; without it layers are prepared at once.
+    request_render : callable, optional
+        Called when the picture is out of date, so that a window can draw once for many events;
+        without it the plotter renders at once.
+    budget : Budget, optional
+        How much to draw; by default what fits the graphics of this machine.
+    pixel_ratio : float
+        Device pixels for each pixel of the desktop: sizes of text and lines.
+    """
+
+    def __init__(
+        self,
+        plotter: Any,
+        scene: Scene,
+        theme: RenderTheme = LIGHT,
+        *,
+        prepare_async: PrepareAsync[Any] | None = None,
+        request_render: Callable[[], None] | None = None,
+        budget: Budget | None = None,
+        pixel_ratio: float = 1.0,
+    ) -> None:
+        self.plotter = plotter
+        self.scene = scene
+        self.theme = theme
+        self.pixel_ratio = pixel_ratio
+        self._budget = budget
+        self._prepare_async = prepare_async or _run_now
+        self._request_render = request_render
+        self._shown: dict[str, _Shown] = {}
+        self._marks: list[Drawn] = []
+        self._records: list[Overlay] = []
+        self._preview: Overlay | None = None
+        self._moving = False
+        self._frame_time = 0.0
+        self._turns = 0
+        self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
+        self._renderer: vtkRenderer = plotter.renderer
+        self._overlay = self._add_overlay()
+        self._effects = Effects(self._renderer)
+        self._effects.set_theme(theme)
+        plotter.camera_set = True
+        self._connections: list[tuple[Any, Callable[..., None]]] = []
+        self._connect()
+        for layer in scene:
+            self._start(layer.id)
+        self._draw_records()
+        self.look("iso")
+
+    # -- life ------------------------------------------------------------------------------
+
+    def _add_overlay(self) -> vtkRenderer:
+        """Return a renderer in front of everything, seen through the same camera."""
+        window = self.plotter.render_window
+        overlay = vtkRenderer()
+        layer = window.GetNumberOfLayers()
+        window.SetNumberOfLayers(layer + 1)
+        overlay.SetLayer(layer)
+        overlay.InteractiveOff()
+        overlay.SetActiveCamera(self._renderer.GetActiveCamera())
+        window.AddRenderer(overlay)
+        return overlay
+
+    def _connect(self) -> None:
+        scene = self.scene
+        for signal, slot in (
+            (scene.layer_added, self._start),
+            (scene.layer_changed, self._start),
+            (scene.style_changed, self._on_style),
+            (scene.layer_removed, self._on_removed),
+            (scene.view_changed, self._on_view),
+            (scene.tree_changed, self._on_tree),
+            (scene.selection_changed, self._on_selection),
+            (scene.records_changed, self._on_records),
+            (scene.schemes_changed, self._on_schemes),
+            (scene.georeference_changed, self._on_georeference),
+        ):
+            signal.connect(slot)
+            self._connections.append((signal, slot))
+
+    def close(self) -> None:
+        """Stop listening and release every actor; the plotter stays its owner's."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._connections = []
+        self.clear_preview()
+        self._clear_marks()
+        for overlay in self._records:
+            overlay.remove()
+        self._records = []
+        for shown in self._shown.values():
+            self._remove_actors(shown)
+        self._shown = {}
+        self._effects.release()
+        self.plotter.render_window.RemoveRenderer(self._overlay)
+
+    def set_theme(self, theme: RenderTheme) -> None:
+        """Change the colours of sky, text, selection and edges."""
+        self.theme = theme
+        self._effects.set_theme(theme)
+        self._on_records()
+        self._on_selection()
+        self._restart(self.scene.layer_ids)
+
+    # -- layers ----------------------------------------------------------------------------
+
+    @property
+    def budget(self) -> Budget:
+        """How much this machine can draw."""
+        if self._budget is None:
+            names = str(self.plotter.render_window.ReportCapabilities()).lower()
+            soft = any(name in names for name in ("llvmpipe", "softpipe", "swiftshader", "swr"))
+            self._budget = SOFTWARE if soft else HARDWARE
+        return self._budget
+
+    def _request(self, layer_id: str) -> Request:
+        scene = self.scene
+        layer = scene[layer_id]
+        scheme = scene.active_scheme
+        clip = scheme.terrain_polygon if scheme and is_terrain(layer) else ()
+        return Request(
+            layer=layer,
+            style=scene.style(layer_id),
+            origin=scene.georeference.origin,
+            hidden=scene.hidden_entities(layer_id),
+            ground=self._ground() if needs_ground(layer) else None,
+            theme=self.theme,
+            budget=self.budget,
+            clip=tuple(clip),
+            clip_height=scheme.terrain_height if scheme else None,
+        )
+
+    def _ground(self) -> Ground | None:
+        known = (self._shown[i].prepared.ground for i in self.scene.layer_ids if i in self._shown)
+        grids = [ground for ground in known if ground is not None]
+        return Ground(grids) if grids else None
+
+    def _start(self, layer_id: str) -> None:
+        """Prepare a layer; the old picture of it stays until the new one is ready."""
+        shown = self._shown.setdefault(layer_id, _Shown())
+        self._turns += 1
+        shown.turn = turn = self._turns
+        request = self._request(layer_id)
+        shown.hidden = request.hidden
+
+        def done(prepared: Prepared) -> None:
+            current = self._shown.get(layer_id)
+            if current is not None and current.turn == turn:
+                self._install(layer_id, current, prepared)
+
+        self._prepare_async(lambda: prepare(request), done)
+
+    def _restart(self, layer_ids: Iterable[str]) -> None:
+        # Terrain first: the others are laid on it.
+        for layer_id in sorted(layer_ids, key=lambda i: not is_terrain(self.scene[i])):
+            self._start(layer_id)
+
+    def _install(self, layer_id: str, shown: _Shown, prepared: Prepared) -> None:
+        self._remove_actors(shown)
+        had_ground = shown.prepared.ground is not None
+        shown.prepared = prepared
+        for part in prepared.parts:
+            drawn = build(part)
+            drawn.set_moving(self._moving)
+            (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
+            shown.drawn.append(drawn)
+        if had_ground or prepared.ground is not None:
+            self._restart_grounded()
+        self._update()
+        if any(ref.layer == layer_id for ref in self.scene.selection):
+            self._on_selection()
+
+    def _restart_grounded(self) -> None:
+        self._restart(i for i in self._shown if needs_ground(self.scene[i]))
+
+    def _remove_actors(self, shown: _Shown) -> None:
+        for drawn in shown.drawn:
+            self._renderer.RemoveActor(drawn.actor)
+            self._overlay.RemoveActor(drawn.actor)
+        shown.drawn = []
+
+    # -- events of the scene ---------------------------------------------------------------
+
+    def _on_style(self, layer_id: str) -> None:
+        self._start(layer_id)
+
+    def _on_removed(self, layer_id: str) -> None:
+        shown = self._shown.pop(layer_id, None)
+        if shown is None:
+            return
+        self._remove_actors(shown)
+        if shown.prepared.ground is not None:
+            self._restart_grounded()
+        self._update()
+
+    def _on_view(self, _layer_id: str) -> None:
+        self._update()
+
+    def _on_tree(self) -> None:
+        self._update()
+
+    def _on_schemes(self) -> None:
+        """Prepare anew what the active scheme changes: hidden entities, cut terrain."""
+        scene = self.scene
+        changed = [
+            layer_id
+            for layer_id, shown in self._shown.items()
+            if shown.hidden != scene.hidden_entities(layer_id) or is_terrain(scene[layer_id])
+        ]
+        self._restart(changed)
+        self._update()
+
+    def _on_georeference(self) -> None:
+        self._restart(self._shown)
+        self._on_records()
+        self._apply_camera()
+
+    def _on_selection(self) -> None:
+        self._clear_marks()
+        chosen: dict[str, list[str]] = {}
+        for ref in self.scene.selection:
+            chosen.setdefault(ref.layer, []).append(ref.entity)
+        for layer_id, ids in chosen.items():
+            shown = self._shown.get(layer_id)
+            if shown is None or not self.scene.is_visible(layer_id):
+                continue
+            for part in shown.prepared.highlight(ids):
+                drawn = build(part)
+                (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
+                drawn.show(True, 1.0)
+                self._marks.append(drawn)
+        self._apply_camera()
+
+    def _clear_marks(self) -> None:
+        for drawn in self._marks:
+            self._renderer.RemoveActor(drawn.actor)
+            self._overlay.RemoveActor(drawn.actor)
+        self._marks = []
+
+    def _on_records(self) -> None:
+        for overlay in self._records:
+            overlay.remove()
+        self._draw_records()
+        self._apply_camera()
+
+    def _draw_records(self) -> None:
+        origin, theme = self.scene.georeference.origin, self.theme
+        self._records = [
+            record_overlay(self._overlay, record, origin, theme, self.pixel_ratio)
+            for record in self.scene.records
+            if record.visible and record.points
+        ]
+
+    def _update(self) -> None:
+        """Apply visibility, opacity and order, then draw."""
+        covering = any(
+            shown.prepared.covers_ground
+            and self.scene.is_visible(i)
+            and self.scene.view(i).opacity >= 1
+            for i, shown in self._shown.items()
+        )
+        for layer_id, shown in self._shown.items():
+            visible = self.scene.is_visible(layer_id)
+            opacity = self.scene.view(layer_id).opacity
+            for drawn in shown.drawn:
+                drawn.covered = covering and shown.prepared.ground is not None
+                show = visible and not (self._moving and drawn.part.resting_only)
+                drawn.show(show, opacity)
+        self._update_effects()
+        self._apply_camera()
+
+    def _update_effects(self) -> None:
+        eye_dome = any(
+            shown.prepared.eye_dome and self.scene.is_visible(i) for i, shown in self._shown.items()
+        )
+        resting = not self._moving
+        reach = float(np.clip(moves.distance(self._camera) * 0.03, 0.3, 12.0))
+        self._effects.set_depth(
+            occlusion=resting and bool(self._shown),
+            eye_dome=resting and eye_dome,
+            reach=reach,
+        )
+
+    # -- camera ----------------------------------------------------------------------------
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the view, device pixels."""
+        width, height = self.plotter.render_window.GetSize()
+        return max(1, int(width)), max(1, int(height))
+
+    def camera(self) -> Camera:
+        """Return the camera, project CRS."""
+        return self._camera
+
+    def set_camera(self, camera: Camera, *, animate: bool = False) -> None:
+        """Move the camera, at once or with a short ease."""
+        if animate and self._request_render is None:
+            self._ease(camera)
+        self._camera = camera
+        self._apply_camera()
+
+    def _ease(self, target: Camera) -> None:
+        start, began = self._camera, time.perf_counter()
+        self.begin_interaction()
+        while (share := (time.perf_counter() - began) / EASE) < 1:
+            self._camera = moves.interpolate(start, target, share)
+            self._apply_camera()
+        self._camera = target
+        self.end_interaction()
+
+    def _apply_camera(self) -> None:
+        self._place_camera()
+        self.request_render()
+
+    def _place_camera(self) -> None:
+        camera, to_local = self._camera, self.scene.georeference.to_local
+        eye = self._renderer.GetActiveCamera()
+        eye.SetPosition(to_local(np.array(camera.position)))
+        eye.SetFocalPoint(to_local(np.array(camera.focal_point)))
+        eye.SetViewUp(moves.axes(camera)[1])
+        eye.SetParallelProjection(camera.parallel)
+        eye.SetParallelScale(camera.parallel_scale)
+        eye.SetViewAngle(camera.view_angle)
+        near, far = self._clipping()
+        eye.SetClippingRange(near, far)
+        perspective = 0.0 if camera.parallel else 2 * far * near / (far - near)
+        parallel = 2 / (far - near) if camera.parallel else 0.0
+        order = {layer_id: n for n, layer_id in enumerate(reversed(self.scene.layer_ids))}
+        for layer_id, shown in self._shown.items():
+            for drawn in shown.drawn:
+                lift = LIFT + LIFT_STEP * order.get(layer_id, 0)
+                drawn.set_lift(lift, perspective, parallel)
+        top = LIFT + LIFT_STEP * (len(order) + 1)
+        overlays = [*self._records, *([self._preview] if self._preview else [])]
+        for drawn in (*self._marks, *(d for overlay in overlays for d in overlay.drawn)):
+            drawn.set_lift(top, perspective, parallel)
+
+    def _clipping(self) -> tuple[float, float]:
+        """Return near and far distance that hold everything that is drawn."""
+        camera = self._camera
+        away = moves.distance(camera)
+        boxes = [
+            self._renderer.ComputeVisiblePropBounds(),
+            self._overlay.ComputeVisiblePropBounds(),
+        ]
+        known = [np.array(box).reshape(3, 2) for box in boxes if box[0] <= box[1]]
+        if not known:
+            return away * 0.01, away * 10
+        corners = np.array([[x, y, z] for b in known for x in b[0] for y in b[1] for z in b[2]])
+        corners = self.scene.georeference.to_project(corners)
+        depth = (corners - np.array(camera.position)) @ moves.axes(camera)[2]
+        margin = 0.01 * float(np.ptp(depth)) + 1.0
+        near, far = float(depth.min()) - margin, float(depth.max()) + margin
+        if camera.parallel:
+            return near, max(far, near + 1.0)
+        # Depth is stored unevenly: what is much nearer than the focal point is given up.
+        near = max(near, away * 0.02, far * 1e-4, 0.05)
+        return near, max(far, near * 1.1)
+
+    def frame(self, bounds: Bounds | None = None, *, animate: bool = False) -> None:
+        """Fill the view with a box, or with everything that is visible."""
+        box = bounds or self.visible_bounds()
+        if box is not None:
+            self.set_camera(moves.frame(self._camera, _solid(box), self._aspect), animate=animate)
+
+    def look(self, direction: moves.Direction, *, animate: bool = False) -> None:
+        """Look at everything that is visible from a standard side."""
+        box = self.visible_bounds()
+        if box is not None:
+            target = moves.look(self._camera, direction, _solid(box), self._aspect)
+            self.set_camera(target, animate=animate)
+
+    def set_parallel(self, parallel: bool) -> None:
+        """Switch between orthographic and perspective view."""
+        self.set_camera(moves.set_parallel(self._camera, parallel))
+
+    @property
+    def _aspect(self) -> float:
+        width, height = self.size
+        return width / height
+
+    def visible_bounds(self) -> Bounds | None:
+        """Return the box of all visible layers, project CRS.
+
+        Flat plan layers take the heights of the ground below, if there is any.
+        """
+        layers = [layer for layer in self.scene if self.scene.is_visible(layer.id)]
+        grounded = [layer for layer in layers if not needs_ground(layer)]
+        box = Bounds.union(layer.bounds for layer in layers)
+        heights = Bounds.union(layer.bounds for layer in grounded)
+        if box is None or heights is None:
+            return box
+        return replace(box, zmin=heights.zmin, zmax=heights.zmax)
+
+    def ground_height(self, x: float, y: float) -> float | None:
+        """Return the height of the drawn terrain at a place, None where there is none."""
+        ground = self._ground()
+        height = float("nan") if ground is None else float(ground.sample(np.array([[x, y]]))[0])
+        return height if np.isfinite(height) else None
+
+    def layer_bounds(self, layer_id: str) -> Bounds | None:
+        """Return the box of one layer; a flat plan layer takes the heights of the ground."""
+        layer = self.scene[layer_id]
+        box = layer.bounds
+        if box is None or not needs_ground(layer):
+            return box
+        heights = [
+            self.ground_height(x, y) for x in (box.xmin, box.xmax) for y in (box.ymin, box.ymax)
+        ]
+        known = [h for h in (*heights, self.ground_height(*box.center[:2])) if h is not None]
+        return replace(box, zmin=min(known), zmax=max(known)) if known else box
+
+    def selection_bounds(self) -> Bounds | None:
+        """Return the box of the selected entities, as drawn."""
+        return self.extent(self.scene.selection)
+
+    def extent(self, refs: Iterable[EntityRef]) -> Bounds | None:
+        """Return the box of some entities, as drawn."""
+        boxes = []
+        for ref in refs:
+            if ref.layer in self._shown:
+                boxes.append(self._shown[ref.layer].prepared.extent([ref.entity]))
+        return Bounds.union(boxes)
+
+    # -- picking ---------------------------------------------------------------------------
+
+    def pick(self, x: float, y: float) -> Pick | None:
+        """Return what is visible at a device pixel, lower left origin; None over the sky."""
+        ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
+        candidates = [
+            Candidate(i, self._shown[i].prepared.targets, self.scene.style(i).z_offset)
+            for i in self.scene.layer_ids
+            if i in self._shown and self.scene.is_visible(i) and self.scene.view(i).opacity > 0
+        ]
+        return pick(ray, candidates)
+
+    def hover_position(self, x: float, y: float) -> Point | None:
+        """Return the place under a pixel: from the depth of the last frame while the camera moves.
+
+        At rest it is as exact as `pick`.
+        """
+        if not self._moving:
+            found = self.pick(x, y)
+            return found.position if found else None
+        depth = float(self.plotter.render_window.GetZbufferDataAtPoint(int(x), int(y)))
+        if not 0.0 < depth < 1.0:
+            return None
+        near, far = self._renderer.GetActiveCamera().GetClippingRange()
+        along = near + depth * (far - near)
+        if not self._camera.parallel:
+            along = far * near / (far - depth * (far - near))
+        ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
+        forward = moves.axes(self._camera)[2]
+        place = ray.at(along / float(ray.direction @ forward))
+        return (float(place[0]), float(place[1]), float(place[2]))
+
+    # -- overlays --------------------------------------------------------------------------
+
+    def set_preview(self, points: Sequence[Point], label: str = "", closed: bool = False) -> None:
+        """Draw the rubber band of a tool; replaces the last one."""
+        self._remove_preview()
+        self._preview = Overlay(
+            self._overlay,
+            points,
+            self.scene.georeference.origin,
+            label,
+            self.theme,
+            closed=closed,
+            scale=self.pixel_ratio,
+        )
+        self._apply_camera()
+
+    def clear_preview(self) -> None:
+        """Remove the rubber band."""
+        if self._preview is not None:
+            self._remove_preview()
+            self.request_render()
+
+    def _remove_preview(self) -> None:
+        if self._preview is not None:
+            self._preview.remove()
+            self._preview = None
+
+    # -- quality and pictures --------------------------------------------------------------
+
+    def begin_interaction(self) -> None:
+        """Draw less, so that the frame stays fluent while the camera moves."""
+        self._set_moving(True)
+
+    def end_interaction(self) -> None:
+        """Draw everything again."""
+        self._set_moving(False)
+
+    def _set_moving(self, moving: bool) -> None:
+        if moving == self._moving:
+            return
+        self._moving = moving
+        for shown in self._shown.values():
+            for drawn in shown.drawn:
+                drawn.set_moving(moving)
+        for overlay in self._records:
+            overlay.set_text_visible(not moving)
+        self._update()
+
+    def request_render(self) -> None:
+        """Have the picture drawn: by the window when it comes round to it, else now."""
+        if self._request_render is not None:
+            self._request_render()
+        else:
+            self.render()
+
+    def render(self) -> None:
+        """Draw one frame and note how long it took."""
+        began = time.perf_counter()
+        self.plotter.render_window.Render()
+        self._frame_time = time.perf_counter() - began
+
+    def frame_time(self) -> float:
+        """Return how long the last frame took, seconds."""
+        return self._frame_time
+
+    def screenshot(
+        self, size: tuple[int, int] | None = None, path: Path | None = None
+    ) -> NDArray[np.uint8]:
+        """Return the picture at rest ``(H, W, 3)``, first row on top; also write it to a file."""
+        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
+
+        window = self.plotter.render_window
+        old = window.GetSize()
+        if size is not None:
+            window.SetSize(*size)
+        self.end_interaction()
+        self._place_camera()
+        self.render()
+        grab = vtkWindowToImageFilter()
+        grab.SetInput(window)
+        grab.ReadFrontBufferOff()
+        grab.ShouldRerenderOff()
+        grab.Update()
+        output = grab.GetOutput()
+        width, height, _ = output.GetDimensions()
+        flat = vtk_to_numpy(output.GetPointData().GetScalars())
+        picture: NDArray[np.uint8] = flat.reshape(height, width, -1)[::-1, :, :3].copy()
+        if size is not None and tuple(old) != tuple(size):
+            window.SetSize(*old)
+        if path is not None:
+            from PIL import Image
+
+            Image.fromarray(picture).save(path)
+        return picture
+
+    def scale_bar(self) -> tuple[float, float]:
+        """Return a round length in metres and how many pixels it has at the focal point."""
+        pixel = moves.metres_per_pixel(self._camera, self._camera.focal_point, self.size[1])
+        wanted = 120 * self.pixel_ratio * pixel
+        power = 10.0 ** np.floor(np.log10(wanted))
+        metres = float(max(step * power for step in (1, 2, 5) if step * power <= wanted))
+        return metres, metres / pixel
+
+    def north_angle(self) -> float:
+        """Return where true north points on the screen, degrees clockwise from up.
+
+        Where the project is not tied to the earth, grid north stands for it.
+        """
+        return (-self.heading()) % 360
+
+    def heading(self) -> float:
+        """Return the azimuth of the view from true north, degrees clockwise, 0..360."""
+        from plumbline.core.errors import RefusedError
+
+        x, y, _ = self._camera.focal_point
+        try:
+            convergence = self.scene.georeference.convergence(x, y)
+        except RefusedError:
+            convergence = 0.0
+        return (moves.azimuth(self._camera) + convergence) % 360
+
+
+def _solid(box: Bounds) -> Bounds:
+    """Return a box that has some extent, so that a single point can be framed."""
+    grow = 0.0 if box.diagonal > 1 else 5.0
+    return Bounds(
+        box.xmin - grow,
+        box.ymin - grow,
+        box.zmin - grow,
+        box.xmax + grow,
+        box.ymax + grow,
+        box.zmax + grow,
+    )

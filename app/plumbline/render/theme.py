@@ -1,0 +1,90 @@
+"""Colours of the canvas and how much it may draw: plain values that the window fills in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class RenderTheme:
+    """Colours of the canvas as ``#rrggbb``; the defaults are those of the light theme."""
+
+    sky_top: str = "#BDD2E8"
+    sky_bottom: str = "#F3F5F8"
+    fog: str = "#EDF1F5"
+    text: str = "#1B2230"
+    halo: str = "#FFFFFF"
+    accent: str = "#1F63D6"
+    selection: str = "#1F63D6"
+    edge: str = "#5D6675"
+    terrain: str = "#C9CDBF"
+    categorical: tuple[str, ...] = (
+        "#2F6FDE",
+        "#E08A1E",
+        "#17946B",
+        "#B8478A",
+        "#CAB3F5",
+        "#755D0D",
+        "#49DC8E",
+        "#FCAFCF",
+        "#979B51",
+        "#6C53A5",
+    )
+
+
+LIGHT = RenderTheme()
+DARK = replace(
+    LIGHT,
+    sky_top="#0F1722",
+    sky_bottom="#36485E",
+    fog="#2A3646",
+    text="#E8ECF2",
+    halo="#10151D",
+    accent="#6EA2FF",
+    selection="#7DB0FF",
+    edge="#2A3340",
+)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is drawn, by what the machine can carry.
+
+    Attributes
+    ----------
+    points, moving_points : int
+        Points of one cloud at rest and while the camera moves.
+    terrain_cells : int
+        Cells of one terrain grid that are read.
+    terrain_tolerance : float
+        How far the simplified terrain may lie from those cells, metres.
+    image_pixels : int
+        Pixels of one draped image.
+    texture_side : int
+        Longest side of a texture of a mesh, pixels.
+    """
+
+    points: int = 12_000_000
+    moving_points: int = 3_000_000
+    terrain_cells: int = 4_000_000
+    terrain_tolerance: float = 0.08
+    image_pixels: int = 64_000_000
+    texture_side: int = 8192
+
+
+HARDWARE = Budget()
+#: Mesa's llvmpipe and its kind draw on the processor.
+SOFTWARE = Budget(
+    points=2_500_000,
+    moving_points=250_000,
+    terrain_cells=1_200_000,
+    terrain_tolerance=0.15,
+    image_pixels=16_000_000,
+    texture_side=2048,
+)
+
+
+def rgb(color: str) -> tuple[float, float, float]:
+    """Return ``#rrggbb`` as three numbers in 0..1."""
+    text = color.lstrip("#")
+    return (int(text[0:2], 16) / 255, int(text[2:4], 16) / 255, int(text[4:6], 16) / 255)
