@@ -17,7 +17,7 @@ from typing import IO
 
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
-from plumbline.services.geopackage import now
+from plumbline.services.project.geopackage import now
 
 #: Windows locks bytes against reading too: lock one far behind the text.
 _LOCKED_BYTE = 1 << 30

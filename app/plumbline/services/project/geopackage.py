@@ -11,13 +11,12 @@ import sqlite3
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from plumbline.core.crs import horizontal_crs
-from plumbline.core.errors import InputError
-from plumbline.core.i18n import tr
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -253,24 +252,18 @@ def feature_tables(db: sqlite3.Connection) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
-def connect(path: Any, *, timeout: float = 5.0) -> sqlite3.Connection:
+def connect(path: Path, *, create: bool = False, timeout: float = 5.0) -> sqlite3.Connection:
     """Open a database without trusting what its schema might call, in manual transactions.
 
     Raises
     ------
-    InputError
-        If the file is no SQLite database or cannot be opened.
+    sqlite3.Error
+        If it cannot be opened.
     """
-    try:
-        db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-        db.execute("PRAGMA trusted_schema = OFF")
-        db.execute("PRAGMA cell_size_check = ON")
-        db.execute("PRAGMA foreign_keys = OFF")
-    except sqlite3.Error as error:
-        raise InputError(
-            tr("“{path}” cannot be opened: {why}.", path=path, why=error),
-            tr("Check that you may read it."),
-        ) from error
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+    db = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+    db.execute("PRAGMA trusted_schema = OFF")
+    db.execute("PRAGMA cell_size_check = ON")
     return db
 
 

@@ -14,12 +14,14 @@ import re
 import sqlite3
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from plumbline.core.crs import crs_text, parse_crs
 from plumbline.core.data import (
@@ -38,7 +40,9 @@ from plumbline.core.data import (
 )
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
-from plumbline.services import geopackage, paths
+from plumbline.services import paths
+from plumbline.services.project import geopackage
+from plumbline.services.project.schema import plain_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,33 +92,39 @@ def write(
         _write_blob(db, layer_id, kind, description, _pack(arrays), name)
 
 
-def read(db: sqlite3.Connection, layer_id: str, crs: CRS | None) -> LayerData:
-    """Return the stored data of a layer.
+def read(project: Path, layer_id: str, crs: CRS | None) -> LayerData:
+    """Return the data of a layer stored in a project file.
 
     Raises
     ------
     InputError
         If they are not there or damaged.
     """
-    row = db.execute(
-        "SELECT format, table_name, description, data, digest FROM plumbline_data WHERE layer = ?",
-        (layer_id,),
-    ).fetchone()
     try:
-        if row is None:
-            raise ValueError("no data stored")
-        description = json.loads(row[2])
-        if row[0] == "features":
-            return _read_features(db, str(row[1]), description, crs)
-        if row[0] == "raster":
-            return _read_raster(description, row[3], str(row[4]))
-        return _from_arrays(row[0], _unpack(row[3]), description)
+        with closing(geopackage.connect(project)) as db:
+            return _read(db, layer_id, crs)
     except (ValueError, KeyError, TypeError, sqlite3.Error, zipfile.BadZipFile, OSError) as error:
         raise InputError(
             tr("The data of layer “{id}” inside the project are damaged.", id=layer_id),
             tr("Make the layer again, or go back to an earlier copy of the project."),
             str(error),
         ) from error
+
+
+def _read(db: sqlite3.Connection, layer_id: str, crs: CRS | None) -> LayerData:
+    row = db.execute(
+        "SELECT format, table_name, description, data, digest FROM plumbline_data WHERE layer = ?",
+        (layer_id,),
+    ).fetchone()
+    if row is None:
+        raise ValueError("no data stored")
+    kind, table, description, data, digest = row
+    described = json.loads(description)
+    if kind == "features":
+        return _read_features(db, str(table), described, crs)
+    if kind == "raster":
+        return _read_raster(described, data, str(digest))
+    return _from_arrays(kind, _unpack(data), described)
 
 
 def prune(db: sqlite3.Connection, keep: set[str]) -> None:
@@ -146,7 +156,7 @@ def _write_features(
         "geometry": str(frame.geometry.name),
         "columns": to_jsonable_python(columns),
     }
-    state = hashlib.sha256(to_json([description, crs_text(crs)]))
+    state = hashlib.sha256(plain_json([description, crs_text(crs)]).encode())
     for blob, row in zip(geopackage.geometry_blobs(geometry, 0), rows, strict=True):
         state.update(repr((blob, row)).encode("utf-8", "surrogatepass"))
     digest = state.hexdigest()
@@ -241,7 +251,7 @@ def _to_sql(series: pd.Series[Any], *, as_json: bool) -> list[Any]:
         if nothing:
             values.append(None)
         elif as_json:
-            values.append(to_json(value, inf_nan_mode="null", fallback=_plain).decode())
+            values.append(plain_json(value))
         elif hasattr(value, "isoformat"):
             values.append(value.isoformat())
         else:
@@ -317,12 +327,12 @@ def _write_blob(
             ),
             tr("Export it to a file and add that file to the project."),
         )
-    text = to_json(description, inf_nan_mode="null", fallback=_plain)
-    digest = hashlib.sha256(text + data).hexdigest()
+    text = plain_json(description)
+    digest = hashlib.sha256(text.encode() + data).hexdigest()
     if _stored_digest(db, layer_id) != digest:
         db.execute(
             "INSERT OR REPLACE INTO plumbline_data VALUES (?, ?, ?, NULL, ?, ?)",
-            (layer_id, kind, digest, text.decode(), data),
+            (layer_id, kind, digest, text, data),
         )
 
 
@@ -467,10 +477,3 @@ def _read_raster(description: dict[str, Any], data: bytes, digest: str) -> Raste
 def _stored_digest(db: sqlite3.Connection, layer_id: str) -> str | None:
     row = db.execute("SELECT digest FROM plumbline_data WHERE layer = ?", (layer_id,)).fetchone()
     return str(row[0]) if row else None
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy scalars and arrays, and whatever else a file gave, into plain values."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return str(value)
