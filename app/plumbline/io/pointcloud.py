@@ -58,8 +58,10 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
     """
     import laspy
 
+    # Very old files are one compressed stream, which only the sequential decoder reads.
+    decoders = (laspy.LazBackend.LazrsParallel, laspy.LazBackend.Lazrs)
     check_header(path)
-    with _third_party(path), laspy.open(path, laz_backend=laspy.LazBackend.LazrsParallel) as reader:
+    with _third_party(path), laspy.open(path, laz_backend=decoders) as reader:
         header = reader.header
         points, attributes = _read(path, reader, context.feedback)
     data = PointCloudData(points, attributes)

@@ -20,6 +20,7 @@ from plumbline.core.data import Bounds
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
 from plumbline.io.crs_check import outside_area
+from plumbline.io.pointcloud_laz import RECORD_ID, USER_ID, Compressed, check_laz
 
 if TYPE_CHECKING:
     from laspy import LasHeader
@@ -104,35 +105,46 @@ def _check_records(path: Path, stream: BinaryIO, head: bytes, minor: int, size: 
     room = size - first_point
     most = room * _MAX_POINTS_PER_BYTE + _SMALL_CLOUD if compressed else room // length
     if count > most:
-        raise damaged(
-            path,
-            tr(
-                "its header claims {count} points, but the file is cut off or too small",
-                count=count,
-            )
-            if compressed
-            else tr("its header claims {count} points, but it holds {n}", count=count, n=most),
-        )
-    _check_vlrs(path, stream, header_size, vlrs, "<H", 18, 54, first_point)
+        claim = tr("its header claims {count} points, too many for it", count=count)
+        raise damaged(path, claim if compressed else too_few(count, most))
+    record = _walk(path, stream, _Records(header_size, vlrs, first_point, "<H", 54))
     if evlrs:
-        _check_vlrs(path, stream, evlr_start, evlrs, "<Q", 18, 60, size)
+        _walk(path, stream, _Records(evlr_start, evlrs, size, "<Q", 60))
+    if compressed:
+        check_laz(Compressed(path, size, first_point, length, count, record), stream)
 
 
-def _check_vlrs(
-    path: Path, stream: BinaryIO, at: int, n: int, length: str, field_at: int, head: int, end: int
-) -> None:
-    """Walk the chain of `n` records from byte `at`; it must stay before byte `end`."""
-    ends_early = tr("its list of header records runs past its end")
-    if at + n * head > end:
-        raise damaged(path, ends_early)
-    for _ in range(n):
+@dataclass(frozen=True)
+class _Records:
+    """A chain of `count` records from byte `start`, which must stay before byte `end`."""
+
+    start: int
+    count: int
+    end: int
+    #: Format of the length of a record's data, and bytes of its head.
+    length: str
+    head: int
+
+
+def _walk(path: Path, stream: BinaryIO, records: _Records) -> bytes:
+    """Check a chain of records; return the one that describes the compression, if any."""
+    ends_early = damaged(path, tr("its list of header records runs past its end"))
+    at, found = records.start, b""
+    if at + records.count * records.head > records.end:
+        raise ends_early
+    for _ in range(records.count):
         stream.seek(at)
-        record = stream.read(head)
-        if len(record) < head:
-            raise damaged(path, ends_early)
-        at += head + int(struct.unpack_from(length, record, 2 + field_at)[0])
-        if at > end:
-            raise damaged(path, ends_early)
+        head = stream.read(records.head)
+        if len(head) < records.head:
+            raise ends_early
+        length = int(struct.unpack_from(records.length, head, 20)[0])
+        at += records.head + length
+        if at > records.end:
+            raise ends_early
+        owner, number = head[2:18].rstrip(b"\0"), struct.unpack_from("<H", head, 18)[0]
+        if (owner, number) == (USER_ID, RECORD_ID):
+            found = stream.read(length)
+    return found
 
 
 def _check_grid(path: Path, head: bytes) -> None:
