@@ -62,6 +62,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     own = next((t for t in ("render", "ui") if item.get_closest_marker(t)), None)
     tier = own or tier_of(item.path)
     item.add_marker(tier)
+    if tier in ABSENT:
+        item.add_marker(pytest.mark.skip(reason=f"not installed: {', '.join(NEEDS[tier])}"))
     if "benchmarks" in item.path.parts:
         item.add_marker("benchmark")
 
@@ -167,9 +169,8 @@ def _listen_to_vtk(errors: list[str] | None) -> None:
 
 def _close_graphics() -> None:
     """Close every plotter and delete every widget that the test has left."""
-    import pyvista
-
-    pyvista.close_all()
+    if "pyvista" in sys.modules:
+        sys.modules["pyvista"].close_all()
     if "PySide6.QtWidgets" in sys.modules:
         from PySide6.QtCore import QEvent
         from PySide6.QtWidgets import QApplication

@@ -143,7 +143,7 @@ def _answer(name: str, function: Callable[[], str]) -> Check:
 def check_versions() -> str:
     """Return the versions; missing packages are named."""
     needed = [r.partition(";") for r in metadata.requires("plumbline") or []]
-    names = ["".join(_name(r)) for r, _, marker in needed if "extra" not in marker]
+    names = [_name(r) for r, _, marker in needed if "extra" not in marker]
     missing = [name for name in names if not _installed(name)]
     if missing:
         raise RuntimeError(tr("Not installed: {names}.", names=", ".join(missing)))
@@ -269,7 +269,10 @@ def check_chinese_font() -> str:
     if not ON_LINUX or lister is None:
         raise SkippedError(tr("Fonts cannot be asked for here."))
     done = subprocess.run(
-        [lister, ":charset=51c6 7ef3", "family"], capture_output=True, text=True, timeout=CHILD_SECONDS
+        [lister, ":charset=51c6 7ef3", "family"],
+        capture_output=True,
+        text=True,
+        timeout=CHILD_SECONDS,
     )
     families = sorted({line.partition(",")[0] for line in done.stdout.splitlines() if line})
     if not families:
