@@ -15,8 +15,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QByteArray, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QImageWriter,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from plumbline.core.errors import InputError
@@ -142,7 +151,7 @@ class Chart(QWidget):
         painter = QPainter(image)
         _Painting(self, painter, QRectF(0, 0, width / 2, height / 2), theme).paint(None)
         painter.end()
-        if not image.save(str(path), "PNG"):
+        if not QImageWriter(str(path), QByteArray(b"png")).write(image):
             raise InputError(
                 tr("The picture could not be written to {path}.", path=path),
                 tr("Choose a folder that you may write to."),
@@ -220,10 +229,10 @@ class _Painting:
         if numbers.size == 0:
             return 0.0, 1.0
         low, high = float(numbers.min()), float(numbers.max())
-        bars = any(one.series.kind == "bar" for one in self.drawn)
+        bars = [one for one in self.drawn if one.series.kind == "bar"]
         if axis == "x":
-            return (low - 0.5, high + 0.5) if bars else (low, high) if high > low else (
-                low - 0.5, high + 0.5)  # fmt: skip
+            margin = max((_gap(one.x) / 2 for one in bars), default=0.0 if high > low else 0.5)
+            return low - margin, high + margin
         if bars:
             low, high = min(low, 0.0), max(high, 0.0)
         margin = (high - low) * 0.06 or 0.5
@@ -231,11 +240,11 @@ class _Painting:
 
     def to_x(self, x: float) -> float:
         share = (x - self.x_low) / (self.x_high - self.x_low)
-        return self.plot.left() + share * self.plot.width()
+        return float(self.plot.left() + share * self.plot.width())
 
     def to_y(self, y: float) -> float:
         share = (y - self.y_low) / (self.y_high - self.y_low)
-        return self.plot.bottom() - share * self.plot.height()
+        return float(self.plot.bottom() - share * self.plot.height())
 
     def x_at(self, pixel: float) -> float | None:
         """Return the x of the nearest point of the first series, None outside of the plot."""
@@ -313,7 +322,7 @@ class _Painting:
     def _bars(self, painter: QPainter, one: _Drawn) -> None:
         rows = [other for other in self.drawn if other.series.kind == "bar"]
         place = rows.index(one)
-        gap = float(np.diff(np.unique(one.x)).min()) if np.unique(one.x).size > 1 else 1.0
+        gap = _gap(one.x)
         slot = gap * 0.72 / len(rows)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_with_alpha(one.color(self.theme), 1.0))
@@ -371,6 +380,12 @@ class _Painting:
         for index, text in enumerate(lines):
             row = QRectF(box.left() + 8, box.top() + 4 + 18 * index, width - 16, 18)
             painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def _gap(x: FloatArray) -> float:
+    """Return the least distance between two different x, 1 where there is only one."""
+    places = np.unique(x)
+    return float(np.diff(places).min()) if places.size > 1 else 1.0
 
 
 def _with_alpha(color: str, alpha: float) -> QColor:

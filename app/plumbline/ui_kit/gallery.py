@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtGui import QAction, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -136,10 +136,6 @@ class Gallery(QMainWindow):
         self.statusBar().addPermanentWidget(ProgressRow("Sunlight hours 日照时数"))
 
     def _fill(self) -> None:
-        while self.pages.count():
-            page = self.pages.widget(0)
-            self.pages.removeTab(0)
-            page.deleteLater()
         for name, make in self._makers().items():
             self.pages.addTab(make(), name)
 
@@ -342,10 +338,10 @@ def _lists_page() -> QWidget:
     table = table_view(numbers)
     table.selectRow(3)
     menu = QMenu()
-    for name in ("zoom-to", "rename", "palette", "export"):
-        set_icon(menu.addAction(f"{name.title()} 操作"), name)
-    menu.addSeparator()
-    set_icon(menu.addAction("Remove 移除"), "trash")
+    for name in ("zoom-to", "rename", "palette", "export", "trash"):
+        action = QAction(f"{name.title()} 操作", menu)
+        set_icon(action, name)
+        menu.addAction(action)
     menu.setWindowFlags(Qt.WindowType.Widget)
     return _row(tree, table, _column(menu), stretch=False)
 
@@ -370,10 +366,7 @@ def _charts_page() -> QWidget:
             Series("Fill 填方", [0, 1, 2, 3], [300, 840, 1260, 100], "bar", "fill"),
         ]
     )
-    box = _column(profile, bars, Chart())
-    box.layout().setStretch(0, 2)
-    box.layout().setStretch(1, 2)
-    return box
+    return _column(profile, bars, Chart())
 
 
 def _icons_page() -> QScrollArea:
@@ -383,8 +376,9 @@ def _icons_page() -> QScrollArea:
         picture, small = QLabel(), QLabel()
         set_icon(picture, name)
         set_icon(small, name, role="muted", size=16)
-        cell = _row(picture, small, ElidedLabel(name, "hint"), stretch=False)
-        cell.layout().setStretch(2, 1)
+        text = ElidedLabel(name, "hint")
+        text.setMinimumWidth(110)
+        cell = _row(picture, small, text, stretch=False)
         cell.setFixedHeight(32)
         grid.addWidget(cell, index // 7, index % 7)
     column = QVBoxLayout()

@@ -67,7 +67,8 @@ def pixmap(name: str, size: int = 20, *, role: str = "text", ratio: float | None
     if ratio is None:
         app = QApplication.instance()
         ratio = app.devicePixelRatio() if isinstance(app, QApplication) else 1.0
-    return icon(name, role=role).pixmap(QSize(size, size), ratio)
+    picture: QPixmap = icon(name, role=role).pixmap(QSize(size, size), ratio)
+    return picture
 
 
 def set_icon(target: Target, name: str, *, role: str = "text", size: int = 20) -> None:

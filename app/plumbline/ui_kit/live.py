@@ -20,10 +20,11 @@ def follow(owner: QObject, signal: SignalInstance, method: Callable[[], Any]) ->
     Neither keeps `owner` alive nor calls into a widget that Qt has already deleted.
     """
     reference = weakref.WeakMethod(method)
+    owned = weakref.ref(owner)
 
     def relay(*_: object) -> None:
         target = reference()
-        if target is not None and shiboken6.isValid(target.__self__):
+        if target is not None and shiboken6.isValid(owned()):
             target()
         else:
             signal.disconnect(relay, missing_ok=True)

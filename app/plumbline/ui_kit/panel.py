@@ -87,13 +87,13 @@ class Panel(QWidget):
         foot.setSpacing(0)
         foot.addWidget(line())
         foot.addLayout(self.footer)
-        self.scroll = scroll_area(self.body)
+        scroll = scroll_area(self.body)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
         column.addLayout(hint)
-        column.addWidget(self.scroll, 1)
+        column.addWidget(scroll, 1)
         column.addWidget(self._footer_box)
 
     def sizeHint(self) -> QSize:
@@ -359,9 +359,9 @@ class ResultCard(QFrame):
         """
         digits = digits_for(uncertainty, digits)
         self._number.setText("–" if value is None else format_number(value, digits))
-        known = value is not None and uncertainty is not None
-        self._uncertainty.setText(f"± {format_number(uncertainty, digits)}" if known else "")
-        self._uncertainty.setVisible(known)
+        spread = "" if value is None or uncertainty is None else format_number(uncertainty, digits)
+        self._uncertainty.setText(f"± {spread}" if spread else "")
+        self._uncertainty.setVisible(bool(spread))
         self._unit.setText(unit)
 
     def set_text(self, text: str) -> None:
