@@ -26,7 +26,7 @@ import subprocess
 from pathlib import Path
 
 from firstrun import system
-from firstrun.environment import ROOT, Environment
+from firstrun.environment import ROOT, Environment, explain
 from firstrun.progress import Progress, clean_environment
 from firstrun.text import SetupError, say
 
@@ -41,19 +41,20 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments else 2
     for stream in (sys.stdout, sys.stderr):  # a terminal that knows no Chinese must not stop us
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    log = ROOT / "setup.log"
+    progress = Progress(ROOT / "setup.log")
     try:
-        return start(arguments[0], arguments[1:], log)
-    except SetupError as error:
+        return start(arguments[0], arguments[1:], progress)
+    except (SetupError, OSError) as trouble:
+        error = explain(trouble)
         print(f"\n{error.message}\n{say('What to do: {hint}', hint=error.hint)}", file=sys.stderr)
-        if log.is_file():
-            print(say("The details are in {log}", log=log), file=sys.stderr)
+        if progress.has_log:
+            print(say("The details are in {log}", log=progress.log), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-def start(command: str, arguments: list[str], log: Path) -> int:
+def start(command: str, arguments: list[str], progress: Progress) -> int:
     """Set up as the command needs it, then carry it out."""
     if command not in COMMANDS:
         raise SetupError(
@@ -66,7 +67,7 @@ def start(command: str, arguments: list[str], log: Path) -> int:
     environment = Environment(ROOT / (".venv" if window else ".venv-headless"), window, dev)
     if command == "run":
         refuse_files_without_display(environment, rest)
-    set_up(environment, command, options.wheelhouse, Progress(log))
+    set_up(environment, command, options.wheelhouse, progress)
     if command == "test":
         return call([environment.python, "-m", "pytest", *rest], cwd=ROOT)
     return run(environment, rest) if command == "run" else 0
@@ -101,7 +102,7 @@ def set_up(
     )
     if environment.is_ready():
         return
-    progress.log.unlink(missing_ok=True)
+    progress.new_log()
     try:
         environment.set_up(progress, wheelhouse.resolve() if wheelhouse else None)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """The virtual environment: made once, from a lock with hashes, and mended when it was cut short."""
 
+import errno
 import hashlib
 import importlib.util
 import json
@@ -214,10 +215,7 @@ def _has_ensurepip() -> bool:
 
 def _check_space(folder: Path, need: float) -> None:
     if not os.access(folder, os.W_OK):
-        raise SetupError(
-            say("The folder {folder} cannot be written to.", folder=folder),
-            say("Copy the project to a folder of your own, then start again."),
-        )
+        raise _not_writable(folder)
     free = shutil.disk_usage(folder).free
     if free < need:
         raise SetupError(
@@ -229,6 +227,13 @@ def _check_space(folder: Path, need: float) -> None:
             ),
             say("Free some space, or move the project to a larger disk, then start again."),
         )
+
+
+def _not_writable(place: object) -> SetupError:
+    return SetupError(
+        say("{folder} cannot be written to.", folder=place),
+        say("Copy the project to a folder of your own, then start again."),
+    )
 
 
 # What pip says -> what it means and what to do. The first that matches counts: a lost connection
@@ -270,3 +275,17 @@ def _require(result: Finished) -> None:
         say("The packages could not be installed."),
         say("Start again; if it fails again, send the log to whoever looks after Plumbline."),
     )
+
+
+def explain(trouble: SetupError | OSError) -> SetupError:
+    """Return what went wrong as one sentence; raise an `OSError` that is a defect of ours."""
+    if isinstance(trouble, SetupError):
+        return trouble
+    if trouble.errno == errno.ENOSPC:
+        return SetupError(
+            say("The disk is full."),
+            say("Free some space, or move the project to a larger disk, then start again."),
+        )
+    if trouble.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return _not_writable(trouble.filename or ROOT)
+    raise trouble

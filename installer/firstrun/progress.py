@@ -21,11 +21,17 @@ class Progress:
 
     def __init__(self, log: Path) -> None:
         self.log = log
+        #: Something of this run is in the log.
+        self.has_log = False
         self.started = time.monotonic()
         self._number = 0
         self._title = ""
         self._step_started = self._shown = self.started
         self._terminal = sys.stdout.isatty()
+
+    def new_log(self) -> None:
+        """Begin an empty log."""
+        self.log.write_text("", encoding="utf-8")
 
     def seconds(self) -> float:
         """Return the time since the first step."""
@@ -77,6 +83,7 @@ class Progress:
         `describe` turns the lines said so far into the detail that is shown meanwhile.
         """
         with self.log.open("a", encoding="utf-8") as log:
+            self.has_log = True
             log.write(f"\n$ {shlex.join(arguments)}\n")
             log.flush()
             with subprocess.Popen(

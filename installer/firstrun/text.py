@@ -44,7 +44,7 @@ CHINESE = {
     "Free some space, or move the project to a larger disk, then start again.": (
         "请腾出空间，或把项目移到更大的磁盘，然后重试。"
     ),
-    "The folder {folder} cannot be written to.": "文件夹 {folder} 不可写。",
+    "{folder} cannot be written to.": "{folder} 不可写。",
     "Copy the project to a folder of your own, then start again.": (
         "请把项目复制到自己的文件夹，然后重试。"
     ),
