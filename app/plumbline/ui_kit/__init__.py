@@ -29,7 +29,7 @@ from plumbline.ui_kit.labels import ElidedLabel, label, line, set_property
 from plumbline.ui_kit.live import follow, on_language, on_theme
 from plumbline.ui_kit.panel import EmptyState, Panel, ResultCard, Section, scroll_area
 from plumbline.ui_kit.theme import Theme, apply_theme, current_mode, current_theme, theme_changed
-from plumbline.ui_kit.views import set_up_table, set_up_tree, table_view, tree_view
+from plumbline.ui_kit.views import set_up_calendar, set_up_table, set_up_tree, table_view, tree_view
 
 __all__ = [
     "Chart",
@@ -70,6 +70,7 @@ __all__ = [
     "scroll_area",
     "set_icon",
     "set_property",
+    "set_up_calendar",
     "set_up_table",
     "set_up_tree",
     "setup_fonts",

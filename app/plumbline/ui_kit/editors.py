@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from plumbline.core.i18n import tr
 from plumbline.ui_kit.fields import ComboBox, CoordinateEdit, PointsEdit, UnitSpinBox, inset
+from plumbline.ui_kit.views import set_up_calendar
 
 
 class LayerChoice(NamedTuple):
@@ -351,7 +352,7 @@ class DateEditor(Editor):
             inset(self._edit)
         else:
             # Drawn like a combo box, whose inset the style sheet does reach.
-            self._edit.setCalendarPopup(True)
+            set_up_calendar(self._edit)
         self._edit.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._edit.dateTimeChanged.connect(lambda _: self.edited.emit())
         if spec.optional:

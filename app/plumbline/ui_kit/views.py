@@ -1,9 +1,17 @@
-"""Trees and tables as the window shows them: even rows, no grid, texts that elide."""
+"""Trees, tables and calendars as the window shows them: even rows, no grid, texts that elide."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QAbstractItemModel, Qt
-from PySide6.QtWidgets import QAbstractItemView, QTableView, QTreeView, QWidget
+from PySide6.QtGui import QTextCharFormat
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCalendarWidget,
+    QDateTimeEdit,
+    QTableView,
+    QTreeView,
+    QWidget,
+)
 
 ROW_HEIGHT = 26
 
@@ -51,3 +59,15 @@ def tree_view(model: QAbstractItemModel, parent: QWidget | None = None) -> QTree
     tree = set_up_tree(QTreeView(parent))
     tree.setModel(model)
     return tree
+
+
+def set_up_calendar(edit: QDateTimeEdit) -> None:
+    """Give a date field a calendar that starts on Monday and does not shout on weekends."""
+    edit.setCalendarPopup(True)
+    calendar = edit.calendarWidget()
+    calendar.setFirstDayOfWeek(Qt.DayOfWeek.Monday)
+    calendar.setVerticalHeaderFormat(QCalendarWidget.VerticalHeaderFormat.NoVerticalHeader)
+    plain = QTextCharFormat()
+    for day in (Qt.DayOfWeek.Saturday, Qt.DayOfWeek.Sunday):
+        calendar.setWeekdayTextFormat(day, plain)
+    calendar.setMinimumSize(264, 220)
