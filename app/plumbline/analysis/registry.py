@@ -26,8 +26,10 @@ PLUGIN_GROUP = "plumbline.plugins"
 
 @dataclass
 class _Row:
+    #: As it was added; `loaded` is the class once it was imported.
     target: str | type[Analysis[Any]]
     title: str
+    loaded: type[Analysis[Any]] | None = None
 
 
 class Registry:
@@ -87,11 +89,14 @@ class Registry:
             If there is none of that id; the hint names similar ones.
         """
         row = self._row(analysis_id)
-        if isinstance(row.target, str):
-            module, _, name = row.target.partition(":")
-            row.target = getattr(import_module(module), name)
-        assert not isinstance(row.target, str)
-        return row.target
+        if row.loaded is None:
+            if isinstance(row.target, str):
+                module, _, name = row.target.partition(":")
+                row.loaded = getattr(import_module(module), name)
+            else:
+                row.loaded = row.target
+        assert row.loaded is not None
+        return row.loaded
 
     def _row(self, analysis_id: str) -> _Row:
         self._discover()

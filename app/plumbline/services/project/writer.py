@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ from plumbline.services.project.schema import (
     damaged,
     plain_json,
 )
+
+log = logging.getLogger(__name__)
 
 SAVES_KEPT = 100
 
@@ -93,7 +96,7 @@ def write_content(content: ProjectContent, path: Path, *, replace_file: bool = F
         if path.exists() and not replace_file:
             with closing(geopackage.connect(path)) as db, _transaction(db):
                 check_version(db, path)
-                _write(db, content, path)
+                _write(db, content, path, in_place=True)
         else:
             _write_new(content, path)
 
@@ -102,17 +105,10 @@ def _write_new(content: ProjectContent, path: Path) -> None:
     """Write a whole new file, sync it and rename it into place."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     temporary.unlink(missing_ok=True)
-    stored = next((entry.stored for entry in content.layers if entry.stored), None)
     try:
-        with closing(geopackage.connect(temporary, create=True)) as db:
-            if stored is not None:
-                # Absent layers whose data are in the old project: start from a copy of it.
-                with closing(geopackage.connect(stored)) as old:
-                    old.backup(db)
-            with _transaction(db):
-                if stored is None:
-                    _create(db)
-                _write(db, content, path)
+        with closing(geopackage.connect(temporary, create=True)) as db, _transaction(db):
+            _create(db)
+            _write(db, content, path, in_place=False)
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         _settle(path)
@@ -157,7 +153,7 @@ def _create(db: sqlite3.Connection) -> None:
     geopackage.register_attributes(db, "plumbline_saves", "When the project was saved")
 
 
-def _write(db: sqlite3.Connection, content: ProjectContent, path: Path) -> None:
+def _write(db: sqlite3.Connection, content: ProjectContent, path: Path, *, in_place: bool) -> None:
     for name in OWN_NAMES:
         db.execute(f"DELETE FROM plumbline_{name}")
     _write_meta(db, content)
@@ -174,11 +170,7 @@ def _write(db: sqlite3.Connection, content: ProjectContent, path: Path) -> None:
             [(n, plain_json(item)) for n, item in enumerate(items)],
         )
     _write_measurements(db, content)
-    crs = content.georeference.crs
-    embedded.prune(db, {entry.id for entry in content.layers if entry.source is None})
-    for entry in content.layers:
-        if entry.id in content.data:
-            embedded.write(db, entry.id, entry.name, content.data[entry.id], crs)
+    _write_data(db, content, path if in_place else None)
     db.execute(
         "INSERT INTO plumbline_saves (saved_at, version) VALUES (?, ?)",
         (geopackage.now(), __version__),
@@ -187,6 +179,25 @@ def _write(db: sqlite3.Connection, content: ProjectContent, path: Path) -> None:
         "DELETE FROM plumbline_saves WHERE n <= (SELECT max(n) FROM plumbline_saves) - ?",
         (SAVES_KEPT,),
     )
+
+
+def _write_data(db: sqlite3.Connection, content: ProjectContent, here: Path | None) -> None:
+    """Write the data of layers that live inside projects.
+
+    Absent layers keep theirs; where these are in another file than `here`, they are copied.
+    """
+    crs = content.georeference.crs
+    embedded.prune(db, {entry.id for entry in content.layers if entry.source is None})
+    for entry in content.layers:
+        if entry.id in content.data:
+            embedded.write(db, entry.id, entry.name, content.data[entry.id], crs)
+        elif entry.stored is not None and entry.stored != here:
+            try:
+                data = embedded.read(entry.stored, entry.id, crs)
+            except InputError as error:  # unreadable there: it stays absent, with its entry
+                log.warning("%s: %s", entry.stored, error)
+            else:
+                embedded.write(db, entry.id, entry.name, data, crs)
 
 
 def _write_meta(db: sqlite3.Connection, content: ProjectContent) -> None:
