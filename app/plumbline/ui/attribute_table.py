@@ -177,7 +177,9 @@ class AttributeTable(QWidget):
 
     def _load(self) -> None:
         layer_id = self._layers.currentData()
-        layer = self._scene[layer_id] if self._scene and layer_id in self._scene else None
+        layer = (
+            self._scene[layer_id] if self._scene is not None and layer_id in self._scene else None
+        )
         self._model = EntityModel(layer)
         self._proxy.setSourceModel(self._model)
         self._view.selectionModel().selectionChanged.connect(self._selection_to_scene)

@@ -87,7 +87,7 @@ class AttributePanel(QWidget):
         self._empty.set_text(
             tr("Nothing selected"), tr("Click a building, a pipe or a tree to read what it is.")
         )
-        refs = self._scene.selection if self._scene else ()
+        refs = self._scene.selection if self._scene is not None else ()
         if not refs or self._scene is None:
             self._stack.setCurrentIndex(0)
             return

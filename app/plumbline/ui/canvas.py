@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 
 from psygnal import Signal
 from PySide6.QtCore import QElapsedTimer, QObject, QPointF, Qt, QTimer
@@ -16,7 +17,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from plumbline.api import Bounds, Camera, Scene
 from plumbline.render import camera as moves
-from plumbline.render.scene_view import SceneView
+from plumbline.render.scene_view import PrepareAsync, SceneView
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
@@ -33,8 +34,11 @@ REST_DELAY = 250
 ORBIT_RANGE = 180.0
 #: Zoom factor of one notch of the wheel.
 WHEEL_ZOOM = 1.25
-#: Walking, metres per second (brisk); flying goes by the distance to the ground.
+#: Walking, metres per second (brisk), at the height of standing eyes, metres.
 WALK_SPEED = 4.0
+EYE_HEIGHT = 1.6
+#: Flying goes this share of the height above the ground in a second.
+FLY_SHARE = 0.8
 #: Time of the ease between two views, milliseconds.
 EASE_TIME = 320
 
@@ -85,7 +89,12 @@ class Canvas(QWidget):
     rested = Signal()
     mode_changed = Signal(object)
 
-    def __init__(self, scene: Scene, prepare_async: object = None, parent: QWidget | None = None):
+    def __init__(
+        self,
+        scene: Scene,
+        prepare_async: PrepareAsync[Any] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.interactor = Interactor(self)
         self._prepare_async = prepare_async
@@ -111,6 +120,10 @@ class Canvas(QWidget):
         """Show another scene."""
         self.view.close()
         self.view = self._make_view(scene)
+        self.bind_overlays(scene)
+
+    def bind_overlays(self, scene: Scene) -> None:
+        """Let compass, scale bar and legend follow a scene."""
         self._legend.bind(scene)
         self.refresh_overlays()
 
@@ -122,10 +135,14 @@ class Canvas(QWidget):
         self.interactor.close()
 
     def _make_view(self, scene: Scene) -> SceneView:
-        theme = render_theme(current_theme())
-        if self._prepare_async is None:
-            return SceneView(self.interactor, scene, theme)
-        return SceneView(self.interactor, scene, theme, prepare_async=self._prepare_async)
+        return SceneView(
+            self.interactor,
+            scene,
+            render_theme(current_theme()),
+            prepare_async=self._prepare_async,
+            request_render=self.interactor.render,
+            pixel_ratio=self.devicePixelRatioF(),
+        )
 
     def _make_overlays(self) -> None:
         self.navigation = NavigationBar(self)
@@ -403,12 +420,24 @@ class Canvas(QWidget):
         above = self._held(Qt.Key.Key_E, Qt.Key.Key_Q)
         speed = WALK_SPEED * seconds
         if self.mode is Mode.FLY:
-            speed = max(WALK_SPEED, self.view.height_above_ground() * 0.8) * seconds
+            speed = max(WALK_SPEED, self._above_ground(camera) * FLY_SHARE) * seconds
         if QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier:
             speed *= 4
         step = moves.walk if self.mode is Mode.WALK else moves.fly
         moved = step(camera, ahead * speed, aside * speed, above * speed)
-        return self.view.at_eye_height(moved) if self.mode is Mode.WALK and not above else moved
+        return self._at_eye_height(moved) if self.mode is Mode.WALK and not above else moved
+
+    def _above_ground(self, camera: Camera) -> float:
+        x, y, z = camera.position
+        ground = self.view.ground_height(x, y)
+        return moves.distance(camera) if ground is None else z - ground
+
+    def _at_eye_height(self, camera: Camera) -> Camera:
+        """Return the camera with the walker's eyes above the ground under it."""
+        x, y, z = camera.position
+        ground = self.view.ground_height(x, y)
+        lift = 0.0 if ground is None else ground + EYE_HEIGHT - z
+        return moves.walk(camera, 0.0, 0.0, lift)
 
     # -- overlays --------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QGridLayout,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -54,6 +56,20 @@ COUNTS = {
     "bands": N_("Bands"),
     "buildings": N_("Buildings"),
     "tiles": N_("Tiles"),
+}
+METADATA = {
+    "format": N_("Format"),
+    "fields": N_("Fields"),
+    "encoding": N_("Encoding"),
+    "encoding_source": N_("Encoding from"),
+    "crs_source": N_("CRS from"),
+    "geometry": N_("Geometry"),
+    "geometry_types": N_("Geometry"),
+    "units": N_("Units"),
+    "classes": N_("Classes"),
+    "reprojected": N_("Reprojected"),
+    "schema": N_("Schema"),
+    "shift": N_("Shift"),
 }
 
 
@@ -181,6 +197,8 @@ class LayerPanel(Panel):
 
     def _combo(self, choices: list[tuple[str, str]], value: str, name: str) -> QComboBox:
         box = QComboBox()
+        box.setMinimumContentsLength(8)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for key, text in choices:
             box.addItem(text, key)
         box.setCurrentIndex(max(0, box.findData(value)))
@@ -235,17 +253,26 @@ class LayerPanel(Panel):
             size = box.high - box.low
             rows.append((tr("Extent"), " × ".join(f"{v:.1f}" for v in size)))
             rows.append((tr("Heights"), f"{box.zmin:.2f} … {box.zmax:.2f}"))
-        rows += [(key, value_text(value)) for key, value in layer.metadata.items()]
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        for name, value in rows:
+        rows += [
+            (tr(METADATA.get(key, key)), value_text(value))
+            for key, value in layer.metadata.items()
+            if not key.startswith("_")
+        ]
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for n, (name, value) in enumerate(rows):
             text = label(_breakable(value[:400]), wrap=True)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            form.addRow(label(name, "muted"), text)
+            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            title = label(name, "muted", wrap=True)
+            title.setMaximumWidth(110)
+            grid.addWidget(title, n, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(text, n, 1)
         holder = QWidget()
-        holder.setLayout(form)
+        holder.setLayout(grid)
         self._info.add(holder)
 
 

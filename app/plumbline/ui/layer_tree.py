@@ -117,7 +117,8 @@ class LayerTree(QTreeWidget):
         """Make a layer the current one, as if it was clicked."""
         for item in self._items():
             if item.data(0, _ID) == layer_id and not item.data(0, _IS_GROUP):
-                self.setCurrentItem(item, 0, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+                flags = QItemSelectionModel.SelectionFlag
+                self.setCurrentItem(item, 0, flags.ClearAndSelect | flags.Rows)
 
     # -- showing ---------------------------------------------------------------------------
 

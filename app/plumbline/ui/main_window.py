@@ -112,6 +112,8 @@ class MainWindow(QMainWindow):
         self.drawer = self._dock("drawer", self.drawer_tabs, areas.BottomDockWidgetArea)
         self.setCorner(Qt.Corner.BottomLeftCorner, areas.BottomDockWidgetArea)
         self.setCorner(Qt.Corner.BottomRightCorner, areas.BottomDockWidgetArea)
+        # A panel has a title of its own.
+        self.right_dock.setTitleBarWidget(QWidget(self.right_dock))
         self.right_dock.hide()
         self.drawer.hide()
         self.resizeDocks(
@@ -232,7 +234,6 @@ class MainWindow(QMainWindow):
             self.tools.close_tool()
             return
         self.tools.open_tool(manifest)
-        self.right_dock.setWindowTitle(tr(manifest.title))
         self.right_dock.show()
         self.actions.show_active_tool(panel_id)
 
@@ -245,7 +246,6 @@ class MainWindow(QMainWindow):
         """Show style and information of a layer."""
         self.tools.show_panel(LayerPanel(self.scene, layer_id))
         self.actions.show_active_tool("")
-        self.right_dock.setWindowTitle(tr("Layer"))
         self.right_dock.show()
 
     def show_table(self, layer_id: str) -> None:
@@ -268,9 +268,9 @@ class MainWindow(QMainWindow):
 
     def zoom_to_entities(self, refs: tuple[EntityRef, ...]) -> None:
         """Frame entities, as they are drawn where the view knows it."""
-        box = Bounds.union(
-            self.canvas.view.entity_bounds(ref) or entity_bounds(self.scene[ref.layer], ref.entity)
-            for ref in refs
+        view = self.canvas.view
+        box = view.extent(refs) or Bounds.union(
+            entity_bounds(self.scene[ref.layer], ref.entity) for ref in refs
         )
         if box is not None:
             self.canvas.frame(box)
@@ -282,7 +282,7 @@ class MainWindow(QMainWindow):
 
     def zoom_to_point(self, x: float, y: float, z: float | None) -> None:
         """Frame a place, 50 m around it."""
-        height = self.canvas.view.ground_height(x, y) if z is None else z
+        height = (self.canvas.view.ground_height(x, y) or 0.0) if z is None else z
         self.canvas.frame(Bounds(x - 50, y - 50, height - 10, x + 50, y + 50, height + 40))
 
     def show_viewpoint(self, name: str) -> None:
@@ -312,7 +312,9 @@ class MainWindow(QMainWindow):
                 self, tr("Save picture"), f"{self.session.name or 'plumbline'}.png", "PNG (*.png)"
             )
         if answer:
-            self.session.save_picture(Path(answer), self.canvas.view.screenshot)
+            self.session.save_picture(
+                Path(answer), lambda path: self.canvas.view.screenshot(path=path)
+            )
 
     # -- canvas ----------------------------------------------------------------------------
 

@@ -20,12 +20,12 @@ from plumbline.api import Camera, Feedback, Georeference, Layer, Scene, load, lo
 from plumbline.core.errors import InputError, MissingCrsError, UserError
 from plumbline.core.layer import LayerEntry
 from plumbline.services import paths
-from plumbline.services.lock import ProjectLock
 from plumbline.services.notifier import Notifier
 from plumbline.services.plugins import PanelManifest
 from plumbline.services.project import (
     SUFFIX,
     ProjectContent,
+    ProjectLock,
     build_scene,
     load_entry,
     note_problem,

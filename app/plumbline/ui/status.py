@@ -65,17 +65,17 @@ class StatusLine(QStatusBar):
     def retranslate(self) -> None:
         """Take up language, CRS and selection."""
         self._cancel.setToolTip(tr("Cancel"))
-        crs = self._scene.georeference.crs if self._scene else None
+        crs = self._scene.georeference.crs if self._scene is not None else None
         self._crs.setText(crs_label(crs))
         self._crs.setToolTip(crs_text(crs) or tr("no CRS"))
-        count = len(self._scene.selection) if self._scene else 0
+        count = len(self._scene.selection) if self._scene is not None else 0
         self._selection.setText(tr("{n} selected", n=count) if count else "")
 
     def show_position(self, position: Pick | tuple[float, float, float] | None) -> None:
         """Show the place under the cursor; None clears it."""
         if isinstance(position, Pick):
             position = position.position
-        crs = self._scene.georeference.crs if self._scene else None
+        crs = self._scene.georeference.crs if self._scene is not None else None
         digits = 7 if crs is not None and crs.is_geographic else 2
         if position is None:
             self._position.setText("X –   Y –   Z –")

@@ -75,7 +75,7 @@ class ViewpointList(QWidget):
         """Show the list in the current language."""
         self._add.setToolTip(tr("Keep this view"))
         self._hint.setText(tr("Keep a view to come back to it; it is saved with the project."))
-        viewpoints = self._scene.viewpoints if self._scene else ()
+        viewpoints = self._scene.viewpoints if self._scene is not None else ()
         self.list.blockSignals(True)
         self.list.clear()
         for viewpoint in viewpoints:
@@ -144,8 +144,8 @@ class SchemeList(QWidget):
         """Show the list in the current language."""
         self._hint.setText(tr("Schemes of the project are listed here."))
         scene = self._scene
-        schemes = scene.schemes if scene else ()
-        active = scene.active_scheme.id if scene and scene.active_scheme else ""
+        schemes = scene.schemes if scene is not None else ()
+        active = scene.active_scheme.id if scene is not None and scene.active_scheme else ""
         self.list.clear()
         for key, name in [("", tr("Everything")), *((s.id, s.name) for s in schemes)]:
             item = QListWidgetItem(
