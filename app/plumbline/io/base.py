@@ -7,10 +7,14 @@ into one sentence, `check_magic` refuses a file that is not what its name says.
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from plumbline.core.data import AnyArray
 from plumbline.core.errors import InputError, UserError
 from plumbline.core.i18n import tr
 
@@ -60,8 +64,50 @@ def reading(path: Path, title: str) -> Iterator[None]:
         why = tr("it asks for more memory than there is")
         raise damaged(path, title, why, traceback.format_exc()) from error
     except Exception as error:
-        why = " ".join(str(error).split())[:160] or type(error).__name__
-        raise damaged(path, title, why, traceback.format_exc()) from error
+        raise damaged(path, title, _why(path, error), traceback.format_exc()) from error
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Return a reason that a person understands, in one line."""
+    while isinstance(error.__cause__, Exception):
+        error = error.__cause__  # GDAL's own words stand at the bottom
+    text = " ".join(str(error).split()).replace(str(path), path.name).split(";")[0][:160]
+    if isinstance(error, LookupError | TypeError | AttributeError | AssertionError) or not text:
+        return tr("its structure is damaged")
+    return text
+
+
+def parse_numbers(text: bytes, kind: type[np.generic]) -> AnyArray:
+    """Return the numbers in a text that holds nothing else, separated by blanks.
+
+    Raises
+    ------
+    ValueError
+        Naming the first word that is no number.
+    """
+    try:
+        return np.fromstring(text, dtype=kind, sep=" ")
+    except ValueError:
+        for word in text.split():
+            try:
+                kind(word)
+            except (ValueError, OverflowError):
+                shown = word[:30].decode("ascii", "replace")
+                raise ValueError(tr("“{text}” is no number", text=shown)) from None
+        raise
+
+
+@contextmanager
+def library_notes() -> Iterator[list[str]]:
+    """Collect what a library warns about, instead of printing it; filled on leaving."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield notes
+        finally:
+            texts = (" ".join(str(warning.message).split())[:200] for warning in caught)
+            notes += list(dict.fromkeys(texts))[:20]
 
 
 def check_magic(path: Path, title: str, magics: Sequence[bytes]) -> None:
@@ -78,14 +124,18 @@ def check_magic(path: Path, title: str, magics: Sequence[bytes]) -> None:
         raise mislabelled(path, title, f"first bytes: {head[:16].hex(' ')}")
 
 
-def decode_name(raw: bytes) -> str:
-    """Return a name written in UTF-8 or, failing that, GB18030 or Latin-1."""
+def name_encoding(raw: bytes) -> str:
+    """Return the encoding of the names in a file, judged by all of them together.
+
+    A short name in GBK can be valid UTF-8 by accident, all names of a file hardly.
+    """
     for encoding in NAME_ENCODINGS:
         try:
-            return raw.decode(encoding)
+            raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return raw.decode("latin-1")
+        return encoding
+    return "latin-1"
 
 
 def file_inside(folder: Path, name: str) -> Path | None:

@@ -306,12 +306,14 @@ def _set_srs(place: Placement, srs: str, file: Path) -> None:
         place.metadata["srs"] = srs
         return
     place.crs = parse_crs(srs)
-    authority = place.crs.to_authority(min_confidence=100)
-    if authority is None or srs.upper().startswith(authority[0]):
+    label = place.crs.to_json_dict().get("id")
+    if label is None or "[" not in srs:
         return
-    label = ":".join(authority)
+    label = f"{label['authority']}:{label['code']}"
     named = parse_crs(label)
-    if not place.crs.equals(named, ignore_axis_order=True):
+    if same_map(place.crs, named):
+        place.crs = named
+    else:
         # The label is what is wrong: strip it, so that nothing later looks the label up.
         place.crs = parse_crs(re.sub(r",\s*AUTHORITY\[[^\[\]]*\]\s*\]\s*$", "]", srs))
         place.warnings.append(
@@ -323,6 +325,22 @@ def _set_srs(place: Placement, srs: str, file: Path) -> None:
                 crs=crs_label(named),
             )
         )
+
+
+def same_map(a: CRS, b: CRS) -> bool:
+    """Tell whether two projected CRS put the same places at the same coordinates, to a millimetre.
+
+    Comparing definitions is of no use here: writers spell names, axes and units each in their way.
+    """
+    from pyproj import Proj
+
+    if not (a.is_projected and b.is_projected) or a.ellipsoid is None or b.ellipsoid is None:
+        return bool(a.equals(b, ignore_axis_order=True))
+    area = b.area_of_use
+    west, south, east, north = area.bounds if area is not None else (-6.0, -60.0, 6.0, 60.0)
+    lon, lat = np.meshgrid(np.linspace(west, east, 3), np.linspace(south, north, 3))
+    first, second = (np.array(Proj(crs)(lon, lat)) for crs in (a, b))
+    return bool(np.abs(first - second).max() < 1e-3)
 
 
 def _local_projection(lat: float, lon: float) -> str:

@@ -18,7 +18,14 @@ from plumbline.core.data import AnyArray, Element, FloatArray, IntArray, Materia
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
-from plumbline.io.base import damaged, decode_name, file_inside, mislabelled, reading
+from plumbline.io.base import (
+    damaged,
+    file_inside,
+    mislabelled,
+    name_encoding,
+    parse_numbers,
+    reading,
+)
 from plumbline.io.images import image_problem
 from plumbline.io.mesh import mesh_layer, split_seams, triangulate
 from plumbline.io.registry import LoadContext
@@ -118,8 +125,9 @@ class _Parser:
         self.corner_t: list[IntArray] = [np.zeros(0, np.int64)]
         self.counts: list[IntArray] = [np.zeros(0, np.int64)]
         self.states: list[IntArray] = [np.zeros((0, 3), np.int64)]
-        self.names: tuple[dict[str, int], ...] = ({}, {}, {})  # materials, objects, groups
-        self.libraries: list[str] = []
+        #: Numbers of the raw names of materials, objects and groups.
+        self.raw_names: tuple[dict[bytes, int], ...] = ({}, {}, {})
+        self.raw_libraries: list[bytes] = []
         self.unknown = 0
         self._state = (-1, -1, -1)
         self._nv = self._nt = 0
@@ -143,12 +151,13 @@ class _Parser:
         where, states = [-1], [self._state]
         for line, text in lines.others():
             word, _, value = text.partition(b" ") if b" " in text else text.partition(b"\t")
-            name = decode_name(value.strip())
+            name = value.strip()
             if word == b"mtllib":
-                self.libraries.append(name)
+                self.raw_libraries.append(name)
             elif word in (b"usemtl", b"o", b"g"):
                 slot = (b"usemtl", b"o", b"g").index(word)
-                number = self.names[slot].setdefault(name, len(self.names[slot])) if name else -1
+                known = self.raw_names[slot]
+                number = known.setdefault(name, len(known)) if name else -1
                 changed = list(self._state)
                 changed[slot] = number
                 self._state = (changed[0], changed[1], changed[2])
@@ -201,6 +210,13 @@ class _Parser:
         where, states = turns
         self.states.append(states[np.searchsorted(where, of_file, side="right") - 1])
 
+    def names(self) -> tuple[list[str], list[str], list[str], list[str]]:
+        """Return the names of materials, objects, groups and material files."""
+        raw = [*map(list, self.raw_names), self.raw_libraries]
+        encoding = name_encoding(b"\n".join(b"\n".join(names) for names in raw))
+        first, second, third, fourth = ([n.decode(encoding) for n in names] for names in raw)
+        return first, second, third, fourth
+
     def mesh(self, feedback: Feedback) -> tuple[MeshData, list[str]]:
         """Return the mesh of everything that was fed, and what is to be said about it."""
         points, uvs = np.concatenate(self.points), np.concatenate(self.uvs)
@@ -233,13 +249,14 @@ class _Parser:
 
     def _elements(self, state: IntArray) -> tuple[list[Element], AnyArray | None]:
         """Return objects as elements, or groups when the file names no object."""
-        slot = 1 if self.names[1] else 2
-        names = list(self.names[slot])
+        named = self.names()
+        slot = 1 if named[1] else 2
+        names = named[slot]
         used, first, inverse = np.unique(state[:, slot], return_index=True, return_inverse=True)
         shift = 1 if len(used) and used[0] < 0 else 0
         if len(used) == shift:
             return [], None
-        materials = [*self.names[0], ""]
+        materials = [*named[0], ""]
         elements = [
             Element(names[n], name=names[n], material=materials[state[at, 0]])
             for n, at in zip(used[shift:].tolist(), first[shift:].tolist(), strict=True)
@@ -303,8 +320,8 @@ def _words(buffer: NDArray[np.uint8]) -> tuple[IntArray, IntArray]:
     return words, np.diff(np.searchsorted(words, ends), prepend=0)
 
 
-def _parse(text: bytes, dtype: type, expected: int) -> AnyArray:
-    values: AnyArray = np.fromstring(text, dtype=dtype, sep=" ")
+def _parse(text: bytes, dtype: type[np.generic], expected: int) -> AnyArray:
+    values = parse_numbers(text, dtype)
     if len(values) != expected:
         raise ValueError(tr("a line holds something that is not a number"))
     return values
@@ -386,10 +403,10 @@ def _materials(path: Path, parser: _Parser) -> tuple[list[Material], list[str]]:
     """Return the materials that the faces use, in the order of their numbers."""
     warnings: list[str] = []
     known: dict[str, Material] = {}
-    for library in parser.libraries:
+    names, _, _, libraries = parser.names()
+    for library in libraries:
         for file in _library_files(path, library, warnings):
             known.update(_read_mtl(file, warnings))
-    names = list(parser.names[0])
     missing = [name for name in names if name not in known]
     if missing and known:
         warnings.append(
@@ -431,8 +448,9 @@ def _read_mtl(file: Path, warnings: list[str]) -> dict[str, Material]:
             rgb = [1.0, 1.0, 1.0]  # a black base under an image is an exporter's default
         materials[name] = Material(name, (rgb[0], rgb[1], rgb[2], color[3]), image)
 
-    for raw in file.read_bytes().splitlines():
-        word, _, rest = decode_name(raw.strip()).replace("\t", " ").partition(" ")
+    raw = file.read_bytes()
+    for line in raw.decode(name_encoding(raw)).splitlines():
+        word, _, rest = line.strip().replace("\t", " ").partition(" ")
         value = rest.strip()
         if word == "newmtl":
             finish()

@@ -20,7 +20,7 @@ from plumbline.core.data import (
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
-from plumbline.io.base import check_magic, decode_name, file_inside, reading
+from plumbline.io.base import check_magic, file_inside, name_encoding, parse_numbers, reading
 from plumbline.io.images import image_problem
 from plumbline.io.mesh import mesh_layer, split_seams, triangulate
 from plumbline.io.registry import LoadContext
@@ -98,7 +98,8 @@ def _header(raw: bytes) -> tuple[str, list[_Element], list[str], int]:
     newline = raw.find(b"\n", end, end + 16)
     body = (newline if newline >= 0 else end + 10) + 1
     order, elements, comments = None, list[_Element](), list[str]()
-    for line in decode_name(raw[:end]).replace("\r", "\n").split("\n"):
+    text = raw[:end].decode(name_encoding(raw[:end]))
+    for line in text.replace("\r", "\n").split("\n"):
         words = line.split()
         if not words:
             continue
@@ -145,7 +146,7 @@ def _numbers(raw: bytes, at: int, feedback: Feedback) -> FloatArray:
     while at < len(raw):
         feedback.step(at, len(raw))
         cut = raw.find(b"\n", at + TEXT_PIECE) + 1 or len(raw)
-        parts.append(np.fromstring(raw[at:cut], dtype=np.float64, sep=" "))
+        parts.append(parse_numbers(raw[at:cut], np.float64))
         at = cut
     return np.concatenate(parts)
 

@@ -22,7 +22,7 @@ from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle
 from plumbline.core.units import INTERNATIONAL_FOOT, US_SURVEY_FOOT
-from plumbline.io.base import check_magic, reading
+from plumbline.io.base import check_magic, library_notes, reading
 from plumbline.io.registry import LoadContext
 
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ if TYPE_CHECKING:
 
 TITLE = "GeoTIFF"
 MAGICS = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]
-#: The range of heights is exact up to this many cells, else from a thinned reading.
+#: The range of heights is exact up to this many cells, else from overviews or windows.
 EXACT_CELLS = 60_000_000
 THINNED_CELLS = 4_000_000
+#: Windows looked at in each direction where there are neither overviews nor time.
+WINDOWS = 16
+WINDOW = 256
+#: Above this many cells without overviews drawing is slow, and the user is told.
+LARGE = 100_000_000
 #: Cells of one block when points are sampled.
 BLOCK = 1024
 Affine6 = tuple[float, float, float, float, float, float]
@@ -86,14 +91,18 @@ def load_geotiff(path: Path, context: LoadContext) -> list[Layer]:
             raise ValueError(tr("its transform is singular"))
         metadata |= _metadata(dataset)
         if role == "terrain":
-            low, high, exact = _height_range(dataset, context.feedback)
+            low, high, seen = _height_range(dataset, context.feedback)
             if math.isfinite(low):
                 data.height_range = (low * z_factor, high * z_factor)
             else:
                 warnings.append(tr("It holds no heights, only nodata."))
-            metadata["height_range"] = "exact" if exact else "thinned"
+            metadata["height_range"] = seen
         else:
-            _read_thinned(dataset, 1, 65_536)  # a damaged file shows itself now, not when drawn
+            _probe(dataset, context.feedback)
+        if dataset.width * dataset.height > LARGE and not dataset.overviews(1):
+            warnings.append(
+                tr("It has no overviews: drawing it is slow. Build them, e.g. with gdaladdo.")
+            )
     data.bounds = _bounds(data)
     if crs is not None:
         metadata["crs_source"] = "file"
@@ -107,15 +116,14 @@ def load_geotiff(path: Path, context: LoadContext) -> list[Layer]:
 @contextmanager
 def _opened(path: Path) -> Iterator[DatasetReader]:
     """Open as GeoTIFF and nothing else: other drivers can name further files or addresses."""
-    import warnings
-
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.Env(GDAL_NUM_THREADS=1), rasterio.open(path, driver="GTiff") as dataset:
-            yield dataset
+    with (
+        library_notes(),
+        rasterio.Env(GDAL_NUM_THREADS="1"),
+        rasterio.open(path, driver="GTiff") as dataset,
+    ):
+        yield dataset
 
 
 def _crs(dataset: DatasetReader) -> CRS | None:
@@ -176,22 +184,55 @@ def _z_factor(
     return factor
 
 
-def _height_range(dataset: DatasetReader, feedback: Feedback) -> tuple[float, float, bool]:
-    """Return lowest and highest value and whether every cell was seen; NaN when there is none."""
-    if dataset.width * dataset.height > EXACT_CELLS:
-        heights = _read_thinned(dataset, 1, THINNED_CELLS)
-        return *_low_high(heights), False
+def _height_range(dataset: DatasetReader, feedback: Feedback) -> tuple[float, float, str]:
+    """Return lowest and highest value, NaN when there is none, and what was looked at."""
+    if dataset.width * dataset.height <= EXACT_CELLS:
+        return *_range_of(dataset, _strips(dataset), feedback), "exact"
+    if dataset.overviews(1):
+        rows, columns = _thinned_shape(dataset.width, dataset.height, THINNED_CELLS)
+        values = dataset.read(1, out_shape=(rows, columns))
+        return *_low_high(_masked(dataset, values)), "overviews"
+    return *_range_of(dataset, _scattered(dataset, WINDOWS), feedback), "sampled"
+
+
+def _range_of(
+    dataset: DatasetReader, windows: list[Any], feedback: Feedback
+) -> tuple[float, float]:
     low, high = math.nan, math.nan
-    rows = max(1, 4_000_000 // dataset.width)
-    rows = max(rows - rows % dataset.block_shapes[0][0], 1)
+    for n, window in enumerate(windows):
+        feedback.step(n, len(windows), tr("Reading heights"))
+        part = _low_high(_masked(dataset, dataset.read(1, window=window)))
+        low, high = float(np.fmin(low, part[0])), float(np.fmax(high, part[1]))
+    return low, high
+
+
+def _strips(dataset: DatasetReader) -> list[Any]:
+    """Return windows over the whole width that cover all cells, whole blocks high."""
     from rasterio.windows import Window
 
-    for top in range(0, dataset.height, rows):
-        feedback.step(top, dataset.height, tr("Reading heights"))
-        window = Window(0, top, dataset.width, min(rows, dataset.height - top))
-        part = _low_high(_masked(dataset, dataset.read(1, window=window)))
-        low, high = np.fmin(low, part[0]), np.fmax(high, part[1])
-    return float(low), float(high), True
+    rows = max(1, 4_000_000 // dataset.width)
+    rows = max(rows - rows % dataset.block_shapes[0][0], 1)
+    return [
+        Window(0, top, dataset.width, min(rows, dataset.height - top))
+        for top in range(0, dataset.height, rows)
+    ]
+
+
+def _scattered(dataset: DatasetReader, count: int) -> list[Any]:
+    """Return ``count`` by ``count`` small windows from the first corner to the last."""
+    from rasterio.windows import Window
+
+    width, height = min(WINDOW, dataset.width), min(WINDOW, dataset.height)
+    lefts = np.linspace(0, dataset.width - width, count).astype(int).tolist()
+    tops = np.linspace(0, dataset.height - height, count).astype(int).tolist()
+    return [Window(left, top, width, height) for top in tops for left in lefts]
+
+
+def _probe(dataset: DatasetReader, feedback: Feedback) -> None:
+    """Read a few windows, so that a damaged file shows itself now and not when it is drawn."""
+    for n, window in enumerate(_scattered(dataset, 3)):
+        feedback.step(n, 9)
+        dataset.read(window=window)
 
 
 def _low_high(values: AnyArray) -> tuple[float, float]:
@@ -209,11 +250,6 @@ def _masked(dataset: DatasetReader, values: AnyArray) -> FloatArray:
         heights[same | (heights == nodata)] = np.nan
     heights[~np.isfinite(heights)] = np.nan
     return heights
-
-
-def _read_thinned(dataset: Any, band: int, cells: int) -> FloatArray:
-    height, width = _thinned_shape(dataset.width, dataset.height, cells)
-    return _masked(dataset, dataset.read(band, out_shape=(height, width)))
 
 
 def _thinned_shape(width: int, height: int, cells: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from plumbline.core.errors import InputError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle
-from plumbline.io.base import check_magic, damaged, mislabelled, reading
+from plumbline.io.base import check_magic, damaged, library_notes, mislabelled, reading
 from plumbline.io.encoding import Encoding, dbf_encoding
 from plumbline.io.registry import LoadContext
 
@@ -68,14 +68,26 @@ def load_shapefile(path: Path, context: LoadContext) -> list[Layer]:
 
 def load_geopackage(path: Path, context: LoadContext) -> list[Layer]:
     """Read all vector layers of a GeoPackage, or the one that is asked for."""
-    check_magic(path, "GeoPackage", [b"SQLite format 3\0"])
+    _check_sqlite(path, "GeoPackage")
     return _load(path, context, "GeoPackage", "GPKG")
 
 
 def load_spatialite(path: Path, context: LoadContext) -> list[Layer]:
     """Read all vector layers of a SpatiaLite database, or the one that is asked for."""
-    check_magic(path, "SpatiaLite", [b"SQLite format 3\0"])
+    _check_sqlite(path, "SpatiaLite")
     return _load(path, context, "SpatiaLite", "SQLite")
+
+
+def _check_sqlite(path: Path, title: str) -> None:
+    """Refuse what is no SQLite database, and one with fewer pages than it says."""
+    check_magic(path, title, [b"SQLite format 3\0"])
+    with path.open("rb") as stream:
+        head = stream.read(100)
+    page = int.from_bytes(head[16:18], "big")
+    pages = int.from_bytes(head[28:32], "big")
+    counted = head[24:28] == head[92:96]  # else an old program wrote it and left no count
+    if counted and path.stat().st_size < pages * (65_536 if page == 1 else page):
+        raise damaged(path, title, tr("it is cut off"))
 
 
 def load_flatgeobuf(path: Path, context: LoadContext) -> list[Layer]:
@@ -120,39 +132,47 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
 def _load(
     path: Path, context: LoadContext, title: str, driver: str, encoding: Encoding | None = None
 ) -> list[Layer]:
-    import pyogrio
-
-    with reading(path, title):
-        tables = [
-            (str(name), kind)
-            for name, kind in pyogrio.list_layers(path)
-            if not str(name).startswith(OWN_TABLES)
-        ]
-        wanted = [name for name, kind in tables if kind is not None]
-        if context.sublayer:
-            wanted = [name for name in wanted if name == context.sublayer]
-            if not wanted:
-                raise InputError(
-                    tr("“{name}” has no layer “{layer}”.", name=path.name, layer=context.sublayer),
-                    tr("Its layers are: {ids}.", ids=", ".join(name for name, _ in tables)),
-                )
-        if not wanted:
-            raise InputError(
-                tr("“{name}” holds no vector layers.", name=path.name),
-                tr("Open it in another program to see what it holds."),
-            )
+    with reading(path, title), library_notes() as notes:
+        names, several = _layer_names(path, title, context.sublayer)
         layers = []
-        for n, name in enumerate(wanted):
-            feedback = context.feedback.part(n / len(wanted), (n + 1) / len(wanted))
+        for n, name in enumerate(names):
+            feedback = context.feedback.part(n / len(names), (n + 1) / len(names))
             layers.append(_read_layer(path, name, feedback, title, driver, encoding))
-        if len(wanted) > 1:
-            for layer, name in zip(layers, wanted, strict=True):
-                layer.id, layer.name = f"{path.stem}_{name}", name
-    for layer, name in zip(layers, wanted, strict=True):
-        if len(tables) > 1:
+    for layer, name in zip(layers, names, strict=True):
+        if len(names) > 1:
+            layer.id, layer.name = f"{path.stem}_{name}", name
+        if several:
             layer.metadata["layer"] = name
+        if notes:
+            layer.metadata["reader_notes"] = notes
         _suggest_style(layer)
     return layers
+
+
+def _layer_names(path: Path, title: str, wanted: str) -> tuple[list[str], bool]:
+    """Return the names of the layers to read, and whether the file has several tables."""
+    import pyogrio
+    from pyogrio.errors import DataSourceError
+
+    try:
+        found = pyogrio.list_layers(path)
+    except DataSourceError as error:
+        if "not recognized" in str(error):
+            raise mislabelled(path, title, str(error)) from error
+        raise
+    tables = [(str(n), kind) for n, kind in found if not str(n).startswith(OWN_TABLES)]
+    names = [name for name, kind in tables if kind is not None]
+    if not names:
+        raise InputError(
+            tr("“{name}” holds no vector layers.", name=path.name),
+            tr("Open it in another program to see what it holds."),
+        )
+    if wanted and wanted not in names:
+        raise InputError(
+            tr("“{name}” has no layer “{layer}”.", name=path.name, layer=wanted),
+            tr("Its layers are: {ids}.", ids=", ".join(names)),
+        )
+    return ([wanted] if wanted else names), len(tables) > 1
 
 
 def _read_layer(
@@ -169,6 +189,8 @@ def _read_layer(
     if info["driver"] != driver:
         raise mislabelled(path, title, f"GDAL driver {info['driver']}")
     frame = _read_frame(path, name, int(info["features"]), feedback, driver, encoding)
+    if len(frame) < info["features"]:
+        raise ValueError(tr("it is cut off"))
     frame.index = frame.index.rename("fid") if frame.index.is_unique else np.arange(len(frame))
     metadata: dict[str, Any] = {
         "format": title,

@@ -12,6 +12,7 @@ from plumbline.core.data import AnyArray, MeshData, PointCloudData, RasterData, 
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
+from plumbline.io.base import library_notes
 from plumbline.io.raster import Affine6, read_grid, read_image
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def write_vector(features: GeoDataFrame, path: Path, layer: str = "") -> None:
 
     try:
         path.unlink(missing_ok=True)
-        pyogrio.write_dataframe(features, path, driver="GPKG", layer=layer or path.stem)
+        with library_notes():
+            pyogrio.write_dataframe(features, path, driver="GPKG", layer=layer or path.stem)
     except (OSError, RuntimeError, ValueError) as error:
         raise not_written(path, error) from error
 
@@ -84,22 +86,25 @@ def write_raster(
     if nodata is None and bands.dtype.kind == "f":
         nodata = float("nan")
     try:
-        with rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            height=bands.shape[1],
-            width=bands.shape[2],
-            count=bands.shape[0],
-            dtype=bands.dtype,
-            crs=crs.to_wkt() if crs is not None else None,
-            transform=Affine(*transform),
-            nodata=nodata,
-            compress="deflate",
-            tiled=True,
-            blockxsize=256,
-            blockysize=256,
-        ) as dataset:
+        with (
+            library_notes(),
+            rasterio.open(
+                path,
+                "w",
+                driver="GTiff",
+                height=bands.shape[1],
+                width=bands.shape[2],
+                count=bands.shape[0],
+                dtype=bands.dtype,
+                crs=crs.to_wkt() if crs is not None else None,
+                transform=Affine(*transform),
+                nodata=nodata,
+                compress="deflate",
+                tiled=True,
+                blockxsize=256,
+                blockysize=256,
+            ) as dataset,
+        ):
             dataset.write(bands)
     except (OSError, RasterioError, ValueError) as error:
         raise not_written(path, error) from error
