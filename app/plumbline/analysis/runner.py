@@ -45,6 +45,11 @@ class Prepared:
     crs: str | None
     warnings: list[str]
 
+    @property
+    def title(self) -> str:
+        """English title of the analysis, for task lists."""
+        return self.analysis.title or self.request.analysis
+
     def compute(self, feedback: Feedback | None = None) -> Result:
         """Return the result with its provenance; may run in any thread.
 

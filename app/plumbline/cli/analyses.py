@@ -15,6 +15,7 @@ from plumbline.cli.common import (
     one_layer_each,
     scene_of_files,
     scene_of_project,
+    start_plugins,
 )
 from plumbline.cli.main import Command
 from plumbline.cli.output import table, values_table
@@ -39,6 +40,7 @@ def analyses(command: Command) -> None:
     """List every analysis, or describe one."""
     from plumbline.analysis.registry import registry
 
+    start_plugins(command)
     if command.options.id:
         schema = parameter_schema(command.options.id)
         command.answer(schema, _describe(command.options.id, schema))
@@ -125,6 +127,7 @@ def run(command: Command) -> None:
             tr("--project and --layer exclude each other."),
             tr("A project brings its own layers and CRS; add files to it with “plumbline add”."),
         )
+    start_plugins(command)
     params = read_params(options.id, options.params, options.param)
     # What can be wrong is said before anything large is read.
     needed = runner.needed_layers(options.id, params)
@@ -169,7 +172,7 @@ def read_params(analysis_id: str, file: str | None, pairs: list[tuple[str, str]]
 
 
 def _params_of(path: Path) -> dict[str, Any]:
-    hint = tr('Write a JSON object such as {{"start": [0, 0, 0]}}.')
+    hint = tr("Write a JSON object with the parameters by name.")
     try:
         if path.stat().st_size > _MAX_PARAMS:
             raise UsageError(tr("“{path}” is too large for parameters.", path=path), hint)
@@ -211,6 +214,7 @@ def replay(command: Command) -> None:
     from plumbline.analysis.replay import replay as run_again
     from plumbline.analysis.store import document, plain
 
+    start_plugins(command)
     result, differences = run_again(Path(command.options.result), command.feedback)
     if differences:
         command.exit_code = EXIT_REFUSED

@@ -67,6 +67,14 @@ def _no_project(path: Path) -> Exception:
     )
 
 
+def start_plugins(command: Command) -> None:
+    """Start the plugin host, so that every plugin that is switched on is there."""
+    from plumbline.services.plugins import plugin_host
+
+    for problem in plugin_host().problems:
+        command.note(problem)
+
+
 def scene_of_project(
     path: Path, command: Command, only: Iterable[str] | None = None
 ) -> tuple[Scene, Camera | None]:

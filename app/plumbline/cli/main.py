@@ -219,7 +219,7 @@ class _Version(argparse.Action):
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     """Return the parser; only the named command's module is imported."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument(
         "--debug", action="store_true", help=tr("show the whole traceback of an error")
     )

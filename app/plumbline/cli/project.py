@@ -76,8 +76,7 @@ def add_add(parser: argparse.ArgumentParser) -> None:
 
 def add(command: Command) -> None:
     """Add a file to a project; each of its layers becomes one."""
-    from plumbline.services.lock import ProjectLock
-    from plumbline.services.project import build_scene, read_project, save_project
+    from plumbline.services.project import ProjectLock, build_scene, read_project, save_project
 
     options = command.options
     path = existing_project(options.project)

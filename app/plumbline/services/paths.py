@@ -31,6 +31,11 @@ def cache_folder() -> Path:
     return _folder("cache", lambda: platformdirs.user_cache_path("plumbline", False))
 
 
+def data_folder() -> Path:
+    """Return the folder of what Plumbline makes for this user and cannot lose, made if needed."""
+    return _folder("data", lambda: platformdirs.user_data_path("plumbline", False))
+
+
 def log_folder() -> Path:
     """Return the folder of the log file, made if needed."""
     return _folder("log", lambda: platformdirs.user_log_path("plumbline", False))

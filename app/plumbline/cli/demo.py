@@ -1,0 +1,324 @@
+"""``demo``: the demo district as a project; in the window, or with no display all of it headless.
+
+One folder holds everything::
+
+    district/          generated data with truth.json
+    demo.plumb.gpkg    the project on it
+    results/           one result folder for each analysis      (without a window)
+    pictures/          one picture for each viewpoint           (without a window)
+    report.html        pictures, layers and numbers on a page   (without a window)
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli.common import add_json, scene_of_project, start_plugins
+from plumbline.cli.main import Command
+from plumbline.core.errors import UserError
+from plumbline.core.feedback import Feedback
+from plumbline.core.i18n import tr, translator
+
+if TYPE_CHECKING:
+    from plumbline.analysis.result import Result
+    from plumbline.core.layer import LayerEntry
+    from plumbline.core.scene import Scene, Scheme, Viewpoint
+    from plumbline.demo import DemoDistrict
+    from plumbline.services.project import ProjectContent
+
+PROJECT_NAME = "demo.plumb.gpkg"
+_DISTRICT = "district"
+_STAMP = "district.version"
+_PICTURE_SIZE = (1600, 1000)
+
+
+def add_demo(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``demo``."""
+    parser.add_argument(
+        "--out", metavar="DIR", help=tr("folder; this user's data folder otherwise")
+    )
+    parser.add_argument(
+        "--no-open", action="store_true", help=tr("run it all headless although there is a display")
+    )
+    add_json(parser)
+    parser.set_defaults(function=demo)
+
+
+def demo(command: Command) -> None:
+    """Build the demo district, then open it or run it all headless."""
+    from plumbline.cli.window import show, why_no_window
+
+    options = command.options
+    folder = Path(options.out).expanduser().absolute() if options.out else demo_folder()
+    project = ensure_demo(folder, command.feedback)
+    command.progress.clear()
+    if not options.no_open and not options.json and why_no_window() is None:
+        show(command, [project])
+        return
+    run_headless(command, folder, project)
+
+
+def demo_folder() -> Path:
+    """Return the folder of this user's demo district."""
+    from plumbline.services.paths import data_folder
+
+    return data_folder() / "demo"
+
+
+def ensure_demo(folder: Path, feedback: Feedback | None = None) -> Path:
+    """Return the demo project in a folder, building what is missing or of another version.
+
+    A project that is there stays as the user left it; its district is generated anew when another
+    version of Plumbline made it, byte by byte the same from the same version.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    from plumbline import demo as district
+    from plumbline.core.errors import InputError
+    from plumbline.services.project import write_content
+
+    feedback = feedback or Feedback()
+    stamp, data, project = folder / _STAMP, folder / _DISTRICT, folder / PROJECT_NAME
+    version = _generator_version()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        known = stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
+        if known != version or not (data / "demo.json").is_file():
+            stamp.unlink(missing_ok=True)
+            district.build(data, feedback.part(0.0, 0.97))
+            stamp.write_text(version, encoding="utf-8")
+        if not project.is_file():
+            write_content(project_content(district.load(data)), project)
+    except OSError as error:
+        raise InputError(
+            tr("“{path}” cannot be written: {why}.", path=folder, why=error.strerror or error),
+            tr("Name another folder with --out."),
+        ) from error
+    feedback.step(1, 1)
+    return project
+
+
+def _generator_version() -> str:
+    """Return what tells one version of the generator from another."""
+    import plumbline
+    import plumbline.demo
+
+    digest = hashlib.sha256(plumbline.__version__.encode())
+    for file in sorted(Path(plumbline.demo.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+# -- the project -----------------------------------------------------------------------------
+
+
+def project_content(district: DemoDistrict) -> ProjectContent:
+    """Return the project of the district: layers in groups, styles, viewpoints, schemes."""
+    from plumbline.core.georeference import Georeference
+    from plumbline.core.scene import Group
+    from plumbline.services.project import ProjectContent
+
+    layers = list(reversed(district.layers))
+    members: dict[str, list[str]] = {}
+    for layer in layers:
+        members.setdefault(layer.group, []).append(layer.id)
+    tree = tuple(
+        Group(group, _named(district.groups[group]), tuple(ids)) for group, ids in members.items()
+    )
+    viewpoints = _viewpoints(district)
+    return ProjectContent(
+        Georeference.from_text(district.crs, district.origin),
+        tuple(_entry(district, layer.id) for layer in layers),
+        tree,
+        viewpoints=viewpoints,
+        schemes=_schemes(district),
+        camera=viewpoints[0].camera if viewpoints else None,
+    )
+
+
+def _named(names: tuple[str, str]) -> str:
+    """Return the English or the Chinese name, by the active language."""
+    return names[1] if translator.language == "zh_CN" else names[0]
+
+
+def _entry(district: DemoDistrict, layer_id: str) -> LayerEntry:
+    from plumbline.core.layer import (
+        LayerEntry,
+        LayerKind,
+        LayerStyle,
+        LayerView,
+        Source,
+        file_sha256,
+    )
+    from plumbline.io.registry import loader_for
+
+    layer = district.layer(layer_id)
+    path = district.folder / layer.path
+    source = Source(
+        path,
+        loader_for(path).id,
+        sublayer=layer.sublayer,
+        sha256=file_sha256(path),
+        size=path.stat().st_size,
+    )
+    return LayerEntry(
+        layer.id,
+        _named((layer.name, layer.name_zh)),
+        LayerKind(layer.kind),
+        source,
+        LayerStyle.model_validate(layer.style),
+        LayerView(visible=layer.visible, opacity=layer.opacity),
+        group=layer.group,
+    )
+
+
+def _viewpoints(district: DemoDistrict) -> tuple[Viewpoint, ...]:
+    from plumbline.core.scene import Camera, Viewpoint
+
+    return tuple(
+        Viewpoint(_named((v.name, v.name_zh)), Camera(v.position, v.focal_point))
+        for v in district.viewpoints
+    )
+
+
+def _schemes(district: DemoDistrict) -> tuple[Scheme, ...]:
+    """Return the schemes; what they clear is hidden as footprint and as model."""
+    from plumbline.core.pick import EntityRef
+    from plumbline.core.scene import Scheme
+
+    numbers = _feature_ids(district)
+    return tuple(
+        Scheme(
+            scheme.id,
+            _named((scheme.name, scheme.name_zh)),
+            hidden=tuple(
+                EntityRef(layer, entity)
+                for name in scheme.hidden
+                for layer, entity in (("models", name), ("buildings", numbers[name]))
+            ),
+            layers=tuple(scheme.layers),
+            site={"polygons": scheme.site},
+        )
+        for scheme in district.schemes
+    )
+
+
+def _feature_ids(district: DemoDistrict) -> dict[str, str]:
+    """Return building number -> id of its feature, which is its row in the table."""
+    import pyogrio
+
+    layer = district.layer("buildings")
+    key = district.layer("models").join["key"]
+    frame = pyogrio.read_dataframe(
+        district.folder / layer.path,
+        layer=layer.sublayer,
+        columns=[key],
+        read_geometry=False,
+        fid_as_index=True,
+    )
+    return {str(name): str(fid) for fid, name in frame[key].items()}
+
+
+# -- without a window ------------------------------------------------------------------------
+
+
+def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
+    """Return a request for each analysis that has something to show on the district."""
+    points = {v.id: v.focal_point for v in district.viewpoints}
+    eyes = {v.id: v.position for v in district.viewpoints}
+    walk = [points["shore"], points["old_quarter"], points["street"], eyes["hill"]]
+    return {
+        "measure.distance": {"start": points["pier"], "end": eyes["hill"]},
+        "measure.polyline": {"points": [p[:2] for p in walk], "surface": "terrain"},
+    }
+
+
+def run_headless(command: Command, folder: Path, project: Path) -> None:
+    """Draw every viewpoint, run every analysis and write the report."""
+    from plumbline import demo as district
+    from plumbline.analysis.registry import registry
+    from plumbline.cli.demo_report import write_report
+
+    start_plugins(command)
+    described = district.load(folder / _DISTRICT)
+    command.note(tr("Loading the demo district"))
+    scene, _ = scene_of_project(project, command)
+    asked = requests(described)
+    results: dict[str, Result] = {}
+    failed: dict[str, str] = {}
+    for name in registry.ids():
+        if name in asked:
+            command.note(tr("Running {name}", name=name))
+            _run_one(command, scene, folder, name, asked[name], results, failed)
+    pictures = _pictures(command, scene, folder / "pictures")
+    report = write_report(folder / "report.html", scene, pictures, results, failed)
+    truth = json.loads(described.truth.read_text(encoding="utf-8"))
+    lines = [
+        tr("Report: {path}", path=report),
+        tr("Pictures: {path}", path=folder / "pictures") if pictures else "",
+        tr("Results: {path}", path=folder / "results"),
+        tr("Project: {path}", path=project),
+    ]
+    document = {
+        "folder": str(folder),
+        "project": str(project),
+        "report": str(report),
+        "pictures": {name: str(path) for name, path in pictures.items()},
+        "results": {name: str(folder / "results" / name / "result.json") for name in results},
+        "failed": failed,
+        "buildings": truth["buildings_total"]["count"],
+    }
+    command.answer(document, "\n".join(line for line in lines if line))
+
+
+def _run_one(
+    command: Command,
+    scene: Scene,
+    folder: Path,
+    name: str,
+    params: Mapping[str, Any],
+    results: dict[str, Result],
+    failed: dict[str, str],
+) -> None:
+    """Run one analysis; one that is refused is told and does not stop the others."""
+    from plumbline.analysis import runner
+    from plumbline.analysis.store import write_result
+    from plumbline.core.errors import CancelledError
+
+    try:
+        result = runner.run(name, scene, params, command.feedback)
+        write_result(result, folder / "results" / name)
+    except CancelledError:
+        raise
+    except UserError as error:
+        failed[name] = str(error)
+        command.exit_code = error.exit_code
+        command.note(str(error))
+    else:
+        results[name] = result
+    command.progress.clear()
+
+
+def _pictures(command: Command, scene: Scene, folder: Path) -> dict[str, Path]:
+    """Draw every viewpoint; without VTK the report has no pictures, and that is said."""
+    from plumbline.cli.window import draw
+
+    pictures: dict[str, Path] = {}
+    for n, viewpoint in enumerate(scene.viewpoints):
+        command.note(tr("Drawing “{name}”", name=viewpoint.name))
+        path = folder / f"{n + 1:02d}.png"
+        try:
+            draw(scene, path, _PICTURE_SIZE, viewpoint.name)
+        except UserError as error:
+            command.note(str(error))
+            return pictures
+        pictures[viewpoint.name] = path
+    return pictures

@@ -1,0 +1,92 @@
+"""Kept measurements as tables and features, for other programs.
+
+Apart from the panel, so that it needs no Qt and its tests no display.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from plumbline.api import Georeference, Record, parse_crs, transformer
+
+#: Prefix of the analyses whose records belong to this plugin.
+PREFIX = "measure."
+
+
+def measurements(records: Iterable[Record]) -> list[Record]:
+    """Return the records of this plugin; a project may hold others."""
+    return [r for r in records if str(r.request.get("analysis", "")).startswith(PREFIX)]
+
+
+def as_csv(records: Sequence[Record], georeference: Georeference) -> str:
+    """Return one row for each measurement; numbers keep all their digits.
+
+    A column says its unit in its name, so that a number is never without one. Points are in the
+    project CRS, as ``x y z; x y z``.
+    """
+    names = list(dict.fromkeys((n, v["unit"]) for r in records for n, v in r.values.items()))
+    head = ["name", "analysis", *(_column(name, unit) for name, unit in names)]
+    head += ["points", "crs", "created", "operator"]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(head)
+    for record in records:
+        cells = [record.values.get(name, {}).get("value") for name, _ in names]
+        points = "; ".join(" ".join(repr(float(v)) for v in point) for point in record.points)
+        row = [record.name, record.request.get("analysis"), *cells, points]
+        row += [georeference.crs_text, record.created, record.operator]
+        writer.writerow([_cell(cell) for cell in row])
+    return stream.getvalue()
+
+
+def _column(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit else name
+
+
+def _cell(value: Any) -> Any:
+    # A spreadsheet runs a text that begins like a formula; names are typed by people.
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def as_geojson(records: Sequence[Record], georeference: Georeference) -> str:
+    """Return the measurements as GeoJSON.
+
+    GeoJSON is in longitude and latitude (RFC 7946), so lines are transformed where the project has
+    a CRS; the coordinates that were measured stay in the properties. Without a CRS the plane's own
+    coordinates are all there is.
+    """
+    to_lon_lat = None
+    if georeference.crs is not None:
+        to_lon_lat = transformer(georeference.crs, parse_crs("EPSG:4326"))
+    features = []
+    for record in records:
+        points = [list(point) for point in record.points]
+        if to_lon_lat is not None:
+            points = [[*to_lon_lat.transform(p[0], p[1]), p[2]] for p in points]
+        values = {n: v.get("value") for n, v in record.values.items()}
+        units = {n: v.get("unit", "") for n, v in record.values.items()}
+        features.append(
+            {
+                "type": "Feature",
+                "id": record.id,
+                "geometry": {"type": "LineString", "coordinates": points},
+                "properties": {
+                    "name": record.name,
+                    "analysis": record.request.get("analysis"),
+                    **values,
+                    "units": units,
+                    "crs": georeference.crs_text,
+                    "points": [list(point) for point in record.points],
+                    "created": record.created,
+                    "operator": record.operator,
+                },
+            }
+        )
+    document = {"type": "FeatureCollection", "features": features}
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
