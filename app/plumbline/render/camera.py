@@ -27,7 +27,7 @@ _LOOKS: dict[Direction, tuple[tuple[float, float, float], tuple[float, float, fl
     "back": ((0, 1, 0), (0, 0, 1)),
     "left": ((-1, 0, 0), (0, 0, 1)),
     "right": ((1, 0, 0), (0, 0, 1)),
-    "iso": ((0.62, -0.62, 0.48), (0, 0, 1)),
+    "iso": ((0.56, -0.56, 0.6), (0, 0, 1)),
 }
 #: The camera stays this far from straight up and straight down while it orbits, degrees.
 _POLE = 0.2

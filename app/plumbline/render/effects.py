@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer
-from vtkmodules.vtkRenderingOpenGL2 import vtkEDLShading, vtkRenderStepsPass, vtkSSAOPass
+from vtkmodules.vtkRenderingOpenGL2 import (
+    vtkEDLShading,
+    vtkOpenGLFXAAPass,
+    vtkRenderStepsPass,
+    vtkSSAOPass,
+)
 
 from plumbline.render.theme import RenderTheme, rgb
 
@@ -13,8 +20,8 @@ class Effects:
 
     def __init__(self, renderer: vtkRenderer) -> None:
         self._renderer = renderer
-        self._state: tuple[bool, bool, float] = (False, False, 0.0)
-        self._passes: list[object] = []
+        self._state: tuple[bool, bool, bool, float] = (False, False, False, 0.0)
+        self._passes: list[Any] = []
         self._light()
 
     def set_theme(self, theme: RenderTheme) -> None:
@@ -23,39 +30,49 @@ class Effects:
         self._renderer.SetBackground(rgb(theme.sky_bottom))
         self._renderer.SetBackground2(rgb(theme.sky_top))
 
-    def set_depth(self, *, occlusion: bool, eye_dome: bool, reach: float) -> None:
-        """Switch ambient occlusion (of surfaces, within `reach` metres) and eye-dome lighting."""
-        state = (occlusion, eye_dome, round(reach, 1))
+    def set_depth(self, *, occlusion: bool, eye_dome: bool, smooth: bool, reach: float) -> None:
+        """Choose the passes.
+
+        Parameters
+        ----------
+        occlusion : bool
+            Darken corners, within `reach` metres.
+        eye_dome : bool
+            Outline what stands before something farther away.
+        smooth : bool
+            Smooth the stairs of edges.
+        """
+        state = (occlusion, eye_dome, smooth, round(reach, 1))
         if state == self._state:
             return
         self._state = state
         self.release()
-        if not (occlusion or eye_dome):
-            return
-        last: object = vtkRenderStepsPass()
-        self._passes = [last]
+        chosen: list[Any] = []
         if occlusion:
             shade = vtkSSAOPass()
-            shade.SetDelegatePass(last)
             shade.SetRadius(reach)
             shade.SetBias(reach * 0.03)
             shade.SetKernelSize(24)
             shade.BlurOn()
-            self._passes.append(shade)
-            last = shade
+            shade.SetIntensityScale(1.4)
+            chosen.append(shade)
         if eye_dome:
-            dome = vtkEDLShading()
-            dome.SetDelegatePass(last)
-            self._passes.append(dome)
-            last = dome
-        self._renderer.SetPass(last)
+            chosen.append(vtkEDLShading())
+        if smooth:
+            chosen.append(vtkOpenGLFXAAPass())
+        if not chosen:
+            return
+        self._passes = [vtkRenderStepsPass(), *chosen]
+        for inner, outer in zip(self._passes, chosen, strict=False):
+            outer.SetDelegatePass(inner)
+        self._renderer.SetPass(self._passes[-1])
 
     def release(self) -> None:
         """Take the passes away and give their memory on the graphics card back."""
         self._renderer.SetPass(None)
         window = self._renderer.GetRenderWindow()
         for item in self._passes:
-            item.ReleaseGraphicsResources(window)  # type: ignore[attr-defined]
+            item.ReleaseGraphicsResources(window)
         self._passes = []
 
     def _light(self) -> None:
@@ -63,9 +80,9 @@ class Effects:
         self._renderer.RemoveAllLights()
         self._renderer.AutomaticLightCreationOff()
         for kind, position, strength, color in (
-            ("sun", (-0.55, -0.35, 0.75), 0.62, (1.0, 0.97, 0.90)),
-            ("sky", (0.25, 0.45, 1.0), 0.30, (0.86, 0.92, 1.0)),
-            ("lamp", (0.0, 0.0, 1.0), 0.30, (1.0, 1.0, 1.0)),
+            ("sun", (-0.55, -0.35, 0.75), 0.72, (1.0, 0.97, 0.90)),
+            ("sky", (0.5, 0.3, 0.6), 0.30, (0.86, 0.92, 1.0)),
+            ("lamp", (0.0, 0.0, 1.0), 0.25, (1.0, 1.0, 1.0)),
         ):
             light = vtkLight()
             if kind == "lamp":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkTexturedActor2D
@@ -37,8 +38,8 @@ class Overlay:
         if not points:
             return
         local = (np.asarray(points, dtype=np.float64) - origin).astype(np.float32)
-        for part in _parts(local, theme, closed, scale):
-            drawn = build(part)
+        for part in _parts(local, theme, closed):
+            drawn = build(part, scale)
             renderer.AddActor(drawn.actor)
             drawn.show(True, 1.0)
             self.drawn.append(drawn)
@@ -75,18 +76,17 @@ def record_overlay(
     return Overlay(renderer, record.points, origin, label, theme, scale=scale)
 
 
-def _parts(points: np.ndarray, theme: RenderTheme, closed: bool, scale: float) -> list[Part]:
+def _parts(points: np.ndarray, theme: RenderTheme, closed: bool) -> list[Part]:
     """Line over halo over its end points; later parts stand nearer to the viewer."""
     ends = np.column_stack([np.arange(len(points) - 1), np.arange(1, len(points))])
     if closed and len(points) > 2:
         ends = np.vstack([ends, [len(points) - 1, 0]])
     parts = []
-    for color, extra in ((theme.halo, 3.0), (theme.accent, 0.0)):
+    for color, extra, rise in ((theme.halo, 3.0, 0.0), (theme.accent, 0.0, 0.6)):
+        look: dict[str, Any] = {"color": color, "lit": False, "draped": True, "rise": rise}
         if len(ends):
-            width = (2.5 + extra) * scale
-            parts.append(Part(points, lines=ends, color=color, size=width, lit=False, draped=True))
-        size = (8.0 + extra) * scale
-        parts.append(Part(points, color=color, size=size, round=True, lit=False, draped=True))
+            parts.append(Part(points, lines=ends, size=2.5 + extra, **look))
+        parts.append(Part(points, size=8.0 + extra, round=True, **look))
     return parts
 
 

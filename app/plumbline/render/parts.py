@@ -70,6 +70,8 @@ class Part:
         Lies on the terrain: drawn a little nearer to the viewer, by the order of layers.
     moving : int, optional
         While the camera moves, draw only this many of the first points.
+    rise : float
+        Further metres towards the viewer of something draped, to lie over its own halo.
     resting_only : bool
         Not drawn while the camera moves.
     """
@@ -94,6 +96,7 @@ class Part:
     moving: int | None = None
     resting_only: bool = False
     on_top: bool = False
+    rise: float = 0.0
 
 
 @dataclass
@@ -186,9 +189,9 @@ class Drawn:
         `perspective` and `parallel` turn metres along the view into depth; one of them is 0.
         """
         if self.part.draped:
-            edge = 0.0 if self.part.triangles is not None else 0.1
+            rise = self.part.rise + (0.0 if self.part.triangles is not None else 0.1)
             uniforms = self.actor.GetShaderProperty().GetVertexCustomUniforms()
-            uniforms.SetUniformf("liftMetres", metres + edge)
+            uniforms.SetUniformf("liftMetres", metres + rise)
             uniforms.SetUniformf("liftPerspective", perspective)
             uniforms.SetUniformf("liftParallel", parallel)
 
@@ -203,8 +206,8 @@ def _has_alpha(part: Part) -> bool:
     return translucent_image or translucent_colors
 
 
-def build(part: Part) -> Drawn:
-    """Make the actor of a part."""
+def build(part: Part, scale: float = 1.0) -> Drawn:
+    """Make the actor of a part; `scale` is device pixels for each pixel of its sizes."""
     data = _polydata(part, len(part.points))
     moving = None
     if part.moving is not None and part.moving < len(part.points):
@@ -224,7 +227,7 @@ def build(part: Part) -> Drawn:
     actor.SetMapper(mapper)
     if part.image is not None:
         actor.SetTexture(texture(part.image, part.repeat))
-    _appearance(actor, part)
+    _appearance(actor, part, scale)
     if part.draped:
         shader = actor.GetShaderProperty()
         shader.AddVertexShaderReplacement("//VTK::PositionVC::Impl", True, _LIFT, False)
@@ -233,14 +236,14 @@ def build(part: Part) -> Drawn:
     return drawn
 
 
-def _appearance(actor: vtkActor, part: Part) -> None:
+def _appearance(actor: vtkActor, part: Part, scale: float) -> None:
     look = actor.GetProperty()
     look.SetColor(rgb(part.color))
-    look.SetAmbient(0.0 if part.lit else 1.0)
-    look.SetDiffuse(1.0 if part.lit else 0.0)
+    look.SetAmbient(0.28 if part.lit else 1.0)
+    look.SetDiffuse(0.78 if part.lit else 0.0)
     look.SetLighting(part.lit)
-    look.SetPointSize(part.size)
-    look.SetLineWidth(part.size)
+    look.SetPointSize(part.size * scale)
+    look.SetLineWidth(part.size * scale)
     look.SetRenderPointsAsSpheres(part.round)
     look.SetInterpolation(1 if part.smooth else 0)
     if part.show_edges:

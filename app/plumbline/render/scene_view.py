@@ -100,6 +100,8 @@ class SceneView:
         self._turns = 0
         self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
         self._renderer: vtkRenderer = plotter.renderer
+        # Edges are smoothed by a pass: the depth passes cannot read a multisampled picture.
+        plotter.render_window.SetMultiSamples(0)
         self._overlay = self._add_overlay()
         self._effects = Effects(self._renderer)
         self._effects.set_theme(theme)
@@ -172,8 +174,10 @@ class SceneView:
     def budget(self) -> Budget:
         """How much this machine can draw."""
         if self._budget is None:
-            names = str(self.plotter.render_window.ReportCapabilities()).lower()
-            soft = any(name in names for name in ("llvmpipe", "softpipe", "swiftshader", "swr"))
+            report = str(self.plotter.render_window.ReportCapabilities()).lower()
+            if "renderer string" not in report:  # the window has no graphics context yet
+                return SOFTWARE
+            soft = any(name in report for name in ("llvmpipe", "softpipe", "swiftshader", "swr"))
             self._budget = SOFTWARE if soft else HARDWARE
         return self._budget
 
@@ -224,7 +228,7 @@ class SceneView:
         had_ground = shown.prepared.ground is not None
         shown.prepared = prepared
         for part in prepared.parts:
-            drawn = build(part)
+            drawn = build(part, self.pixel_ratio)
             drawn.set_moving(self._moving)
             (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
             shown.drawn.append(drawn)
@@ -289,7 +293,7 @@ class SceneView:
             if shown is None or not self.scene.is_visible(layer_id):
                 continue
             for part in shown.prepared.highlight(ids):
-                drawn = build(part)
+                drawn = build(part, self.pixel_ratio)
                 (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
                 drawn.show(True, 1.0)
                 self._marks.append(drawn)
@@ -342,6 +346,7 @@ class SceneView:
         self._effects.set_depth(
             occlusion=resting and bool(self._shown),
             eye_dome=resting and eye_dome,
+            smooth=resting,
             reach=reach,
         )
 
@@ -518,6 +523,12 @@ class SceneView:
         forward = moves.axes(self._camera)[2]
         place = ray.at(along / float(ray.direction @ forward))
         return (float(place[0]), float(place[1]), float(place[2]))
+
+    def ground_height(self, x: float, y: float) -> float | None:
+        """Return the height of the terrain at a place of the project CRS, None off the terrain."""
+        ground = self._ground()
+        z = float("nan") if ground is None else float(ground.sample(np.array([[x, y]]))[0])
+        return z if np.isfinite(z) else None
 
     # -- overlays --------------------------------------------------------------------------
 

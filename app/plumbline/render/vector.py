@@ -1,4 +1,4 @@
-"""Vector layers: points, lines and polygons, laid on the terrain, at their own height, or extruded."""
+"""Vector layers: points, lines and polygons, laid on the terrain, at own heights, or extruded."""
 
 from __future__ import annotations
 

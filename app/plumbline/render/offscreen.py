@@ -1,0 +1,202 @@
+"""Pictures without a window: for the command line, reports and thumbnails.
+
+Runs with no display: VTK falls back to EGL and then to OSMesa. A broken driver can end a process,
+so OpenGL is tried in a child process first.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.core.crs import crs_label
+from plumbline.core.errors import UserError
+from plumbline.core.i18n import tr
+from plumbline.core.scene import Camera, Scene
+from plumbline.render.labels import text_image
+from plumbline.render.theme import LIGHT, RenderTheme, rgb
+
+#: Drawn this much larger and averaged, so that edges are smooth.
+SUPERSAMPLING = 2
+#: Seconds that the trial of OpenGL may take.
+PATIENCE = 60
+
+_PROBE = """
+import sys
+from vtkmodules.vtkCommonCore import vtkLogger
+vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+import vtkmodules.vtkRenderingOpenGL2
+from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
+window = vtkRenderWindow()
+window.SetOffScreenRendering(True)
+window.SetSize(16, 16)
+window.AddRenderer(vtkRenderer())
+window.Render()
+report = window.ReportCapabilities()
+named = [line for line in report.splitlines() if line.startswith("OpenGL ") and "string" in line]
+version = [line.split(":", 1)[1].strip() for line in named if "version string" in line]
+renderer = [line.split(":", 1)[1].strip() for line in named if "renderer string" in line]
+if not version or not window.SupportsOpenGL():
+    sys.exit(1)
+print(f"OpenGL {version[0]}, {renderer[0] if renderer else '?'}, {window.GetClassName()}")
+"""
+
+
+@cache
+def probe_opengl() -> str:
+    """Return what this machine draws with, e.g. ``OpenGL 4.5 ..., llvmpipe ...``.
+
+    Raises
+    ------
+    UserError
+        If nothing can be drawn here.
+    """
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _no_opengl(tr("the graphics driver did not answer")) from error
+    lines = [line for line in child.stdout.splitlines() if line.startswith("OpenGL ")]
+    if child.returncode != 0 or not lines:
+        raise _no_opengl(child.stderr.strip()[-2000:] or f"exit code {child.returncode}")
+    return lines[-1]
+
+
+def _no_opengl(details: str) -> UserError:
+    return UserError(
+        tr("This machine offers no OpenGL 3.2, which Plumbline needs for drawing."),
+        tr("Install a graphics driver, or Mesa (on Debian: libegl1 and libgl1-mesa-dri)."),
+        details,
+    )
+
+
+def render_scene(
+    scene: Scene,
+    path: Path,
+    size: tuple[int, int] = (1600, 1000),
+    camera: Camera | None = None,
+    theme: RenderTheme = LIGHT,
+    *,
+    caption: bool = True,
+) -> Path:
+    """Write a picture of a scene (PNG or JPEG, by the ending of the path) and return its path.
+
+    Parameters
+    ----------
+    camera : Camera, optional
+        Project CRS; without one everything visible is framed from the south-east.
+    caption : bool
+        Draw the scale bar, the north arrow and the CRS into the picture.
+
+    Raises
+    ------
+    UserError
+        If there is no OpenGL.
+    """
+    from PIL import Image
+
+    picture = scene_picture(scene, size, camera, theme, caption=caption)
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def scene_picture(
+    scene: Scene,
+    size: tuple[int, int],
+    camera: Camera | None = None,
+    theme: RenderTheme = LIGHT,
+    *,
+    caption: bool = False,
+) -> NDArray[np.uint8]:
+    """Return a picture of a scene ``(H, W, 3)``, first row on top; see `render_scene`."""
+    probe_opengl()
+    import pyvista
+    from PIL import Image
+
+    from plumbline.render.scene_view import SceneView
+    from plumbline.render.vtk_errors import raising
+
+    width, height = size
+    large = (width * SUPERSAMPLING, height * SUPERSAMPLING)
+    with raising():
+        plotter = pyvista.Plotter(off_screen=True, window_size=large)
+        try:
+            view = SceneView(
+                plotter, scene, theme, request_render=lambda: None, pixel_ratio=SUPERSAMPLING
+            )
+            if camera is not None:
+                view.set_camera(camera)
+            image = Image.fromarray(view.screenshot())
+            metres, pixels = view.scale_bar()
+            north = view.north_angle()
+            view.close()
+        finally:
+            plotter.close()
+    image = image.resize(size, Image.Resampling.BOX)
+    if caption:
+        _caption(image, scene, theme, (metres, pixels / SUPERSAMPLING), north)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _caption(
+    image: object, scene: Scene, theme: RenderTheme, bar: tuple[float, float], north: float
+) -> None:
+    """Draw scale bar and CRS at the lower left, the north arrow at the upper right."""
+    from PIL import Image, ImageDraw
+
+    assert isinstance(image, Image.Image)
+    draw = ImageDraw.Draw(image, "RGBA")
+    width, height = image.size
+    text, halo = theme.text, theme.halo
+    metres, pixels = bar
+    x, y = 24, height - 26
+    for color, thick in ((halo, 5), (text, 2)):
+        draw.line(
+            [(x, y - 6), (x, y), (x + pixels, y), (x + pixels, y - 6)], fill=color, width=thick
+        )
+    length = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+    _write(image, length, (x + pixels + 10, y - 14), theme)
+    label = crs_label(scene.georeference.crs)
+    _write(image, label, (x + pixels + 10 + 70, y - 14), theme)
+    _north_arrow(image, (width - 44, 48), north, theme)
+
+
+def _write(image: object, text: str, place: tuple[float, float], theme: RenderTheme) -> None:
+    from PIL import Image
+
+    assert isinstance(image, Image.Image)
+    label = Image.fromarray(text_image(text, 13, theme.text, theme.halo))
+    image.paste(label, (round(place[0]), round(place[1])), label)
+
+
+def _north_arrow(
+    image: object, center: tuple[float, float], degrees: float, theme: RenderTheme
+) -> None:
+    from PIL import Image, ImageDraw
+
+    assert isinstance(image, Image.Image)
+    factor = 4
+    side = 64 * factor
+    arrow = Image.new("RGBA", (side, side))
+    draw = ImageDraw.Draw(arrow)
+    middle = side / 2
+    tip, tail, wing = (middle, middle - 22 * factor), middle + 16 * factor, 10 * factor
+    left = [tip, (middle - wing, tail), (middle, tail - 6 * factor)]
+    right = [tip, (middle + wing, tail), (middle, tail - 6 * factor)]
+    halo = tuple(round(c * 255) for c in rgb(theme.halo))
+    draw.polygon([*left[:2], left[2], right[1]], outline=halo, fill=halo, width=3 * factor)
+    draw.polygon(left, fill=theme.text)
+    draw.polygon(right, fill=theme.halo, outline=theme.text, width=factor)
+    arrow = arrow.rotate(-degrees, Image.Resampling.BICUBIC).resize((64, 64))
+    corner = (round(center[0] - 32), round(center[1] - 32))
+    image.paste(arrow, corner, arrow)
+    letter = text_image("N", 12, theme.text, theme.halo)
+    turn = np.radians(degrees)
+    place = (center[0] + 32 * np.sin(turn), center[1] - 32 * np.cos(turn))
+    _write(image, "N", (place[0] - letter.shape[1] / 2, place[1] - letter.shape[0] / 2), theme)
