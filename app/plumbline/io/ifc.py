@@ -23,14 +23,25 @@ from plumbline.core.layer import Layer, LayerKind, LayerStyle, file_sha256
 from plumbline.io.child import ChildResult, run_in_child
 from plumbline.io.ifc_cache import Cache, entry_key
 from plumbline.io.ifc_position import Placement, place
+from plumbline.io.ifc_worker import FILE_SCHEMA, HEAD
 from plumbline.io.registry import LoadContext
 
 #: Schemas that ifcopenshell reads, by the name in the header.
-_SCHEMAS = ("IFC2X3", "IFC4", "IFC4X3", "IFC4X3_ADD2")
+_SCHEMAS = ("IFC2X3", "IFC4", "IFC4X3_ADD2")
+#: Editions that differ from those in details only, and what they are read as.
+_EDITIONS = {
+    "IFC2X3_TC1": "IFC2X3",
+    "IFC4_ADD1": "IFC4",
+    "IFC4_ADD2": "IFC4",
+    "IFC4_ADD2_TC1": "IFC4",
+    "IFC4X3": "IFC4X3_ADD2",
+    "IFC4X3_TC1": "IFC4X3_ADD2",
+    "IFC4X3_ADD1": "IFC4X3_ADD2",
+}
 #: Raised when the layout of cached documents changes.
 _LAYOUT = 1
-#: Bytes at either end of the file where its marks must be.
-_HEAD, _TAIL = 65_536, 4_096
+#: Bytes at the end of the file where its last mark must be.
+_TAIL = 4_096
 _HIDDEN = ("IfcSpace", "IfcSpatialZone", "IfcOpeningElement")
 #: Address space for the child: a floor for libraries, and for each thread and byte of the file.
 _MEMORY_FLOOR, _MEMORY_PER_THREAD, _MEMORY_PER_BYTE = 3 * 1024**3 // 2, 128 * 1024**2, 200
@@ -58,7 +69,7 @@ def load_ifc(path: Path, context: LoadContext) -> list[Layer]:
         If the file is no IFC, is cut off, has a schema that cannot be read, or its reader fails.
     """
     schema = check_step(path)
-    result = _tessellated(path, context)
+    result = _tessellated(path, schema, context)
     document = result.document
     placement = Placement(metadata={"georeference": "none"})
     if context.options.get("georeference", "auto") == "auto":
@@ -88,7 +99,7 @@ def check_step(path: Path) -> str:
         If the file is something else, ends early or is written in a schema that cannot be read.
     """
     with path.open("rb") as stream:
-        head = stream.read(_HEAD)
+        head = stream.read(HEAD)
         stream.seek(max(0, path.stat().st_size - _TAIL))
         tail = stream.read()
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"ISO-10303-21"):
@@ -96,14 +107,14 @@ def check_step(path: Path) -> str:
             tr("“{name}” is not an IFC file: {why}.", name=path.name, why=_what_it_is(head)),
             tr("Export the model as IFC (.ifc, the STEP form)."),
         )
-    named = re.search(rb"FILE_SCHEMA\s*\(\s*\(\s*'([^']{1,40})'", head)
+    named = FILE_SCHEMA.search(head)
     if named is None:
         raise InputError(
             tr("“{name}” does not name its schema.", name=path.name),
             tr("The file is probably damaged; copy or export it again."),
         )
     schema = named[1].decode("ascii", "replace").upper()
-    if schema not in _SCHEMAS:
+    if schema not in _SCHEMAS and schema not in _EDITIONS:
         raise _unknown_schema(path, schema)
     if b"END-ISO-10303-21" not in tail:
         raise InputError(
@@ -127,7 +138,7 @@ def _unknown_schema(path: Path, schema: str) -> InputError:
             tr("“{name}” is a STEP file of {schema}, not IFC.", name=path.name, schema=schema),
             tr("Export the model as IFC4."),
         )
-    draft = re.search(r"RC\d|TC\d|ADD1|X1|X2", schema) is not None
+    draft = re.search(r"RC\d|IFC4X[12]", schema) is not None
     text = (
         tr("“{name}” is written in {schema}, a draft of IFC that was withdrawn.",
            name=path.name, schema=schema)
@@ -140,7 +151,7 @@ def _unknown_schema(path: Path, schema: str) -> InputError:
     )
 
 
-def _tessellated(path: Path, context: LoadContext) -> ChildResult:
+def _tessellated(path: Path, schema: str, context: LoadContext) -> ChildResult:
     """Return the content of the file, from the cache where it has it."""
     threads = min(os.cpu_count() or 1, 16)
     args = {
@@ -148,6 +159,8 @@ def _tessellated(path: Path, context: LoadContext) -> ChildResult:
         "name": path.name,
         "tolerance": float(context.options.get("tolerance", 0.001)),
         "threads": threads,
+        # Where the header names another edition: the schema to read it as.
+        "read_as": _EDITIONS.get(schema, ""),
     }
     if context.cache is None:
         return _run(path, args, context, None)

@@ -56,10 +56,7 @@ class Cache:
                 name.removesuffix(".npy"): np.load(io.BytesIO(blob), allow_pickle=False)
                 for name, blob in blobs.items()
             }
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            shutil.rmtree(entry, ignore_errors=True)
             return None
         with contextlib.suppress(OSError):
             os.utime(entry)
@@ -79,6 +76,8 @@ class Cache:
         try:
             seal = {f.name: zlib.crc32(f.read_bytes()) for f in part.iterdir()}
             (part / _SEAL).write_text(json.dumps(seal), encoding="utf-8")
+            # What is there was not whole, or it would have been used.
+            shutil.rmtree(self.folder / key, ignore_errors=True)
             part.rename(self.folder / key)
             self._tidy()
         except OSError:

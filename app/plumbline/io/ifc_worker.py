@@ -8,8 +8,11 @@ file, and a document; where the model lies on the earth is decided by the parent
 from __future__ import annotations
 
 import math
+import re
+import shutil
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,9 @@ from plumbline.core.i18n import tr
 from plumbline.io.child import Child
 from plumbline.io.ifc_position import declared_position
 
+#: Bytes from the start that hold the header, and the schema named in it.
+HEAD = 65_536
+FILE_SCHEMA = re.compile(rb"FILE_SCHEMA\s*\(\s*\(\s*'([^']{1,40})'")
 #: Products that cut holes; their shapes are the holes, which are cut already.
 _VOIDS = "IfcFeatureElementSubtraction"
 #: Products whose failed shapes are named one by one.
@@ -36,7 +42,8 @@ def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
     ----------
     args : dict
         ``path``, ``name`` (for messages), ``tolerance`` (largest deviation of a facet from a
-        curved surface, metres), ``threads``.
+        curved surface, metres), ``threads``, ``read_as`` (schema to put in the place of the one in
+        the header, or nothing).
     child : Child
         Gets the arrays ``vertices`` (N, 3) float64 in metres, ``triangles`` (M, 3) int32,
         ``material_index`` and ``element_index`` (M,) int32.
@@ -49,7 +56,8 @@ def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
     """
     name = args["name"]
     child.feedback.step(0.0, 1.0, tr("Reading {name}", name=name))
-    model = _open(args["path"], name)
+    warnings: list[str] = []
+    model = _open(args, child, warnings)
     products = list(model.by_type("IfcProduct"))
     if not products:
         raise InputError(
@@ -64,27 +72,43 @@ def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
     child.feedback.step(0.87, 1.0, tr("Reading the properties in {name}", name=name))
     document = _describe(model, products)
     document["materials"] = mesh.materials
-    document["warnings"] += mesh.warnings(products)
+    document["warnings"] = [*warnings, *document["warnings"], *mesh.warnings(products)]
     return document
 
 
-def _open(path: str, name: str) -> Any:
+def _open(args: dict[str, Any], child: Child, warnings: list[str]) -> Any:
     import ifcopenshell
 
+    path, copy = Path(args["path"]), child.folder / "edition.ifc"
     try:
-        model = ifcopenshell.open(path)
+        if args["read_as"]:
+            old = _write_as(path, copy, args["read_as"])
+            warnings.append(
+                tr("The file is written in {schema}; it was read as {other}.",
+                   schema=old, other=args["read_as"])
+            )  # fmt: skip
+            path = copy
+        return ifcopenshell.open(str(path))
     except Exception as error:  # whatever a damaged file provokes in the reader
         raise InputError(
-            tr("“{name}” cannot be read as IFC.", name=name),
+            tr("“{name}” cannot be read as IFC.", name=args["name"]),
             tr("The file is probably damaged; copy or export it again."),
             f"{type(error).__name__}: {error}",
         ) from error
-    if not hasattr(model, "schema"):
-        raise InputError(
-            tr("“{name}” cannot be read as IFC.", name=name),
-            tr("The file is probably damaged; copy or export it again."),
-        )
-    return model
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _write_as(path: Path, copy: Path, schema: str) -> str:
+    """Copy a file with another schema in its header; return the schema that it had."""
+    with path.open("rb") as source, copy.open("wb") as target:
+        head = source.read(HEAD)
+        named = FILE_SCHEMA.search(head)
+        if named is None:
+            raise ValueError("no schema")
+        target.write(head[: named.start(1)] + schema.encode() + head[named.end(1) :])
+        shutil.copyfileobj(source, target)
+    return named[1].decode()
 
 
 # -- geometry -----------------------------------------------------------------------------------
