@@ -7,6 +7,7 @@ meridian convergence computed here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,20 +52,20 @@ class Georeference:
         return absolute
 
     def geographic(self, x: float, y: float) -> tuple[float, float]:
-        """Return ``(longitude, latitude)`` in degrees on the CRS's own ellipsoid.
+        """Return ``(longitude, latitude)`` in degrees from Greenwich on the CRS's own ellipsoid.
 
         Raises
         ------
         RefusedError
             If the project has no CRS tied to the earth.
         """
-        crs = self._earth_crs()
-        if crs.is_geographic:
-            return x, y
-        geodetic = crs.geodetic_crs
+        lon, lat = self._degrees(x, y)
+        geodetic = self._earth_crs().geodetic_crs
         assert geodetic is not None
-        lon, lat = transformer(horizontal_crs(crs), geodetic.to_2d()).transform(x, y)
-        return float(lon), float(lat)
+        meridian = geodetic.prime_meridian
+        assert meridian is not None
+        unit = math.degrees(float(meridian.unit_conversion_factor))
+        return lon + meridian.longitude * unit, lat
 
     def convergence(self, x: float, y: float) -> float:
         """Return the meridian convergence at a place, degrees.
@@ -79,9 +80,20 @@ class Georeference:
         crs = horizontal_crs(self._earth_crs())
         if crs.is_geographic:
             return 0.0
-        lon, lat = self.geographic(x, y)
-        # PROJ counts longitude from Greenwich in degrees here, whatever the CRS's axes.
+        # PROJ counts longitude from the CRS's own prime meridian here.
+        lon, lat = self._degrees(x, y)
         return float(Proj(crs).get_factors(lon, lat).meridian_convergence)
+
+    def _degrees(self, x: float, y: float) -> tuple[float, float]:
+        """Return longitude from the CRS's own prime meridian and latitude; some count in grads."""
+        crs = self._earth_crs()
+        geodetic = crs.geodetic_crs
+        assert geodetic is not None
+        lon, lat = x, y
+        if not crs.is_geographic:
+            lon, lat = transformer(horizontal_crs(crs), geodetic.to_2d()).transform(x, y)
+        unit = math.degrees(float(geodetic.axis_info[0].unit_conversion_factor))
+        return float(lon) * unit, float(lat) * unit
 
     def _earth_crs(self) -> CRS:
         if self.crs is None or self.crs.geodetic_crs is None:
