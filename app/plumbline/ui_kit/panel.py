@@ -294,6 +294,7 @@ class ResultCard(QFrame):
         self._number = label("–", "value")
         self._uncertainty = label("", "unit")
         self._unit = label("", "unit")
+        self._rows: list[tuple[ElidedLabel, QLabel]] = []
         self._details = QGridLayout()
         self._details.setHorizontalSpacing(12)
         self._details.setVerticalSpacing(4)
@@ -372,16 +373,25 @@ class ResultCard(QFrame):
 
     def set_details(self, rows: Iterable[tuple[str, str]]) -> None:
         """Replace the list of details by rows of translated name and formatted value."""
-        while (item := self._details.takeAt(0)) is not None:
-            if (old := item.widget()) is not None:
+        rows = list(rows)
+        while len(self._rows) < len(rows):
+            self._add_row()
+        while len(self._rows) > len(rows):
+            for old in self._rows.pop():
+                self._details.removeWidget(old)
                 old.hide()
                 old.deleteLater()
-        for index, (name, value) in enumerate(rows):
-            number = label(value)
-            number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            number.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._details.addWidget(ElidedLabel(name, "muted"), index, 0)
-            self._details.addWidget(number, index, 1)
+        for (name, value), texts in zip(self._rows, rows, strict=True):
+            name.setText(texts[0])
+            value.setText(texts[1])
+
+    def _add_row(self) -> None:
+        name, value = ElidedLabel(role="muted"), label()
+        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._details.addWidget(name, len(self._rows), 0)
+        self._details.addWidget(value, len(self._rows), 1)
+        self._rows.append((name, value))
 
     def set_notes(self, notes: Iterable[str]) -> None:
         """Show warnings below the details, one per line."""
