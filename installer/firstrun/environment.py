@@ -50,6 +50,12 @@ class Environment:
         return self.folder / ("Scripts/python.exe" if windows else "bin/python")
 
     @property
+    def site_packages(self) -> Path | None:
+        """Return the folder of its packages, or None while it has none."""
+        found = [*self.folder.glob("lib/python*/site-packages"), self.folder / "Lib/site-packages"]
+        return next((folder for folder in found if folder.is_dir()), None)
+
+    @property
     def lock(self) -> Path:
         """Return the lock file it is made from."""
         name = "workstation" if self.window else "headless"
@@ -125,7 +131,8 @@ class Environment:
             )
 
     def _pip(self, progress: Progress, arguments: list[str]) -> Finished:
-        inside = any(self.folder.glob("**/site-packages/pip/__main__.py"))
+        packages = self.site_packages
+        inside = packages is not None and (packages / "pip" / "__main__.py").exists()
         pip = (
             [str(self.python), "-m", "pip"]
             if inside
@@ -158,10 +165,11 @@ class Environment:
         Python 3.11 reads .pth files in the locale's encoding, so that an absolute path with
         Chinese characters is lost under some locales; the relative one is plain ASCII.
         """
-        for link in self.folder.glob("**/site-packages/_plumbline.pth"):
-            lines = link.read_text(encoding="utf-8").splitlines()
-            relative = [os.path.relpath(line, link.parent) for line in lines if line]
-            link.write_text("\n".join(relative) + "\n", encoding="utf-8")
+        assert self.site_packages is not None
+        link = self.site_packages / "_plumbline.pth"
+        lines = link.read_text(encoding="utf-8").splitlines()
+        relative = [os.path.relpath(line, link.parent) for line in lines if line]
+        link.write_text("\n".join(relative) + "\n", encoding="utf-8")
 
     def _probe(self, progress: Progress) -> None:
         if progress.command([str(self.python), "-c", PROBE[self.window]]).code:
