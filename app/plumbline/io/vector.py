@@ -217,7 +217,6 @@ def _read_frame(
 ) -> GeoDataFrame:
     """Read a layer in batches; GeoJSON at once, since each batch would parse the whole file."""
     import pandas as pd
-    import pyogrio
 
     codec = encoding.name if encoding is not None else None
     batch = max(count, 1) if driver == "GeoJSON" else BATCH
@@ -232,31 +231,44 @@ def _read_frame(
         }
         if batch < count:
             options |= {"skip_features": start, "max_features": min(batch, count - start)}
-        try:
-            frame = pyogrio.read_dataframe(path, encoding=codec, **options)
-        except UnicodeDecodeError:
-            # A field of fixed width can cut a character in two; read bytes and mend those.
-            frame = pyogrio.read_dataframe(path, encoding="latin-1", **options)
-            frame = _decode_texts(frame, codec or "utf-8")
-        if "geometry" not in frame.columns and not hasattr(frame, "geometry"):
-            raise ValueError(tr("it has no geometry"))
-        frames.append(frame)
+        frames.append(_read_texts(path, codec, options))
     if len(frames) == 1:
         return frames[0]
     joined: GeoDataFrame = pd.concat(frames)
     return joined
 
 
-def _decode_texts(frame: GeoDataFrame, codec: str) -> GeoDataFrame:
+def _read_texts(path: Path, codec: str | None, options: dict[str, Any]) -> GeoDataFrame:
+    """Read features; texts in any encoding but UTF-8 are decoded here.
+
+    GDAL decodes only what its build knows, and passes on what it does not. Latin-1 it always knows,
+    and every byte survives that.
+    """
+    import pyogrio
+
+    if codec in (None, "utf-8"):
+        try:
+            return _with_geometry(pyogrio.read_dataframe(path, encoding=codec, **options))
+        except UnicodeDecodeError:
+            if codec is None:
+                raise  # else the width of a field cut a character in two
+    frame = _with_geometry(pyogrio.read_dataframe(path, encoding="ISO-8859-1", **options))
+
     def decode(text: object) -> object:
-        if not isinstance(text, str):
+        if not isinstance(text, str) or text.isascii():
             return text
-        return text.encode("latin-1").decode(codec, "ignore")
+        return text.encode("latin-1").decode(codec or "utf-8", "ignore")
 
     for column in frame.columns:
-        if column != frame.geometry.name and frame[column].dtype.kind not in "iufb":
+        if column != frame.geometry.name and frame[column].dtype.kind not in "iufbM":
             frame[column] = frame[column].map(decode)
     return frame.rename(columns=decode)
+
+
+def _with_geometry(frame: Any) -> GeoDataFrame:
+    if not hasattr(frame, "geometry"):
+        raise ValueError(tr("it has no geometry"))
+    return frame
 
 
 def clean_features(
