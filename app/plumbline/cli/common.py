@@ -12,7 +12,7 @@ from plumbline.core.errors import UsageError
 from plumbline.core.i18n import tr
 
 if TYPE_CHECKING:
-    from plumbline.core.layer import Layer
+    from plumbline.core.layer import Layer, LayerEntry
     from plumbline.core.scene import Camera, Scene
     from plumbline.services.project import ProjectContent
 
@@ -76,9 +76,13 @@ def start_plugins(command: Command) -> None:
 
 
 def scene_of_project(
-    path: Path, command: Command, only: Iterable[str] | None = None
+    path: Path,
+    command: Command,
+    only: Iterable[str] | None = None,
+    *,
+    drawn_only: bool = False,
 ) -> tuple[Scene, Camera | None]:
-    """Return a project's scene with the data of all its layers, or of some.
+    """Return a project's scene with the data of all its layers, of some, or of those it draws.
 
     Warnings are told on standard error. A layer that cannot be loaded stays absent, and whoever
     needs it says so.
@@ -88,7 +92,13 @@ def scene_of_project(
     content: ProjectContent = read_project(path)
     for warning in content.warnings:
         command.note(warning)
-    wanted = [e for e in content.layers if only is None or e.id in set(only)]
+    chosen = None if only is None else set(only)
+    shown = build_scene(content)
+    wanted = [
+        entry
+        for entry in content.layers
+        if (chosen is None or entry.id in chosen) and not (drawn_only and _is_hidden(entry, shown))
+    ]
     loaded: dict[str, Layer] = {}
     problems: dict[str, str] = {}
     from plumbline.core.errors import CancelledError, UserError
@@ -108,6 +118,12 @@ def scene_of_project(
         for warning in layer.warnings:
             command.note(f"{layer.name}: {warning}")
     return build_scene(content, loaded, problems), content.camera
+
+
+def _is_hidden(entry: LayerEntry, scene: Scene) -> bool:
+    """Tell whether a layer is switched off, itself or with its group."""
+    group = next((g for g in scene.groups if g.id == entry.group), None)
+    return not entry.view.visible or (group is not None and not group.visible)
 
 
 def scene_of_files(files: Sequence[tuple[str, Path]], crs: str | None, command: Command) -> Scene:

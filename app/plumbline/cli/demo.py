@@ -165,7 +165,7 @@ def _entry(district: DemoDistrict, layer_id: str) -> LayerEntry:
     source = Source(
         path,
         loader_for(path).id,
-        sublayer=layer.sublayer,
+        sublayer=layer.sublayer if _holds_several(path) else "",
         sha256=file_sha256(path),
         size=path.stat().st_size,
     )
@@ -178,6 +178,15 @@ def _entry(district: DemoDistrict, layer_id: str) -> LayerEntry:
         LayerView(visible=layer.visible, opacity=layer.opacity),
         group=layer.group,
     )
+
+
+def _holds_several(path: Path) -> bool:
+    """Tell whether a file has to be asked for one of its layers."""
+    if path.suffix != ".gpkg":
+        return False
+    import pyogrio
+
+    return len(pyogrio.list_layers(path)) > 1
 
 
 def _viewpoints(district: DemoDistrict) -> tuple[Viewpoint, ...]:

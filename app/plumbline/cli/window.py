@@ -10,7 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plumbline.cli.common import add_json, is_project, scene_of_files, scene_of_project
+from plumbline.cli.common import (
+    add_json,
+    existing_project,
+    is_project,
+    scene_of_files,
+    scene_of_project,
+)
 from plumbline.cli.main import Command
 from plumbline.core.errors import InputError, UsageError, UserError
 from plumbline.core.i18n import tr
@@ -118,7 +124,7 @@ def _scene(command: Command) -> tuple[Scene, Camera | None]:
             tr("A project is drawn alone."), tr("Name one project, or files without a project.")
         )
     if projects:
-        return scene_of_project(projects[0].expanduser().absolute(), command)
+        return scene_of_project(existing_project(str(projects[0])), command, drawn_only=True)
     return scene_of_files([("", path) for path in paths], command.options.crs, command), None
 
 
@@ -139,6 +145,41 @@ def draw(
         )
     from plumbline.render.offscreen import render_scene
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    render_scene(scene, out, size=size, view=view, camera=camera)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        render_scene(scene, out, size, view_camera(scene, view, size) if view else camera)
+    except OSError as error:
+        raise InputError(
+            tr("“{path}” cannot be written: {why}.", path=out, why=error.strerror or error),
+            tr("Choose another folder, or make room on the disk."),
+        ) from error
     return out
+
+
+def view_camera(scene: Scene, name: str, size: tuple[int, int]) -> Camera:
+    """Return the camera of a viewpoint, or a standard side that frames what is visible.
+
+    Raises
+    ------
+    UsageError
+        If there is no such view; lists those that there are.
+    """
+    from typing import get_args
+
+    from plumbline.core.data import Bounds
+    from plumbline.core.scene import Camera
+    from plumbline.render.camera import Direction, look
+
+    for viewpoint in scene.viewpoints:
+        if viewpoint.name == name:
+            return viewpoint.camera
+    box = Bounds.union(layer.bounds for layer in scene if scene.is_visible(layer.id))
+    sides: tuple[Direction, ...] = get_args(Direction)
+    for side in sides:
+        if side == name and box is not None:
+            return look(Camera((0, 0, 1), (0, 0, 0)), side, box, size[0] / size[1])
+    known = [viewpoint.name for viewpoint in scene.viewpoints]
+    raise UsageError(
+        tr("There is no view “{name}”.", name=name),
+        tr("The views are: {names}.", names=", ".join([*known, *sides])),
+    )
