@@ -165,6 +165,7 @@ def _entry(district: DemoDistrict, layer_id: str) -> LayerEntry:
     source = Source(
         path,
         loader_for(path).id,
+        options={"table": layer.join["table"]} if "table" in layer.join else {},
         sublayer=layer.sublayer if _holds_several(path) else "",
         sha256=file_sha256(path),
         size=path.stat().st_size,

@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from plumbline.core.data import Bounds, Element, MeshData, PointCloudData, RasterData, VectorData
+from plumbline.core.data import (
+    BimData,
+    Bounds,
+    Element,
+    MeshData,
+    PointCloudData,
+    RasterData,
+    VectorData,
+)
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer
 
@@ -77,6 +85,8 @@ def table_columns(layer: Layer) -> list[str]:
     data = layer.data
     if isinstance(data, VectorData):
         return [str(c) for c in data.features.columns if c != data.features.geometry.name]
+    if isinstance(data, MeshData) and not isinstance(data, BimData) and _properties(data):
+        return [N_("Id"), N_("Name"), *_properties(data)]
     if isinstance(data, MeshData) and data.elements:
         return [N_("Id"), N_("Class"), N_("Name"), N_("Storey"), N_("Type"), N_("Material")]
     return []
@@ -88,9 +98,22 @@ def table_rows(layer: Layer) -> list[tuple[Any, ...]]:
     if isinstance(data, VectorData):
         frame = data.features.drop(columns=data.features.geometry.name)
         return list(frame.itertuples(index=False, name=None))
+    if isinstance(data, MeshData) and not isinstance(data, BimData) and _properties(data):
+        names = _properties(data)
+        flat = [{k: v for g in e.properties.values() for k, v in g.items()} for e in data.elements]
+        return [
+            (e.id, e.name, *(row.get(name) for name in names))
+            for e, row in zip(data.elements, flat, strict=True)
+        ]
     if isinstance(data, MeshData):
         return [(e.id, e.cls, e.name, e.storey, e.type_name, e.material) for e in data.elements]
     return []
+
+
+def _properties(data: MeshData) -> list[str]:
+    """Return the names of all properties of a mesh's elements, in the order of their coming."""
+    groups = (group for element in data.elements for group in element.properties.values())
+    return list(dict.fromkeys(name for group in groups for name in group))
 
 
 def _feature(data: VectorData, entity: str) -> dict[str, Any] | None:

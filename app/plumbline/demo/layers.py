@@ -29,7 +29,7 @@ LAYERS = (
         "建筑模型",
         "city",
         style={"color_by": "texture"},
-        join={"layer": "buildings", "key": "编号"},
+        join={"layer": "buildings", "key": "编号", "table": "buildings.csv"},
     ),
     DemoLayer(
         "tree_models",

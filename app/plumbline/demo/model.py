@@ -150,7 +150,8 @@ class DemoLayer:
         How it is shown when the demo opens.
     join : dict
         ``{"layer": id, "key": field}``: objects of this layer are named by that field of that
-        layer, so that a picked model can show the attributes; empty for none.
+        layer, so that a picked model can show the attributes; ``table`` is the same as CSV
+        beside the model. Empty for none.
     """
 
     id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,11 +99,22 @@ def write(district: District, folder: Path) -> None:
     parcel = {p["街坊"]: p["地块编号"] for p in district.parcels}
     rows = [building_row(b, parcel.get(b.block, "")) for b in district.buildings]
     save(rows, folder / "buildings.gpkg", "buildings")
+    _table(rows, folder / "models" / "buildings" / "buildings.csv")
     with fixed_date():
         frame(rows).to_file(
             folder / "buildings_gbk.shp", driver="ESRI Shapefile", engine="pyogrio",
             encoding="GBK", DBF_DATE_LAST_UPDATE=FIXED_DATE[:10],
         )  # fmt: skip
+
+
+def _table(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the attributes once more beside the models, to be joined to them by 编号."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = [name for name in rows[0] if name != "geometry"]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row[name] for name in columns] for row in rows)
 
 
 def _roads(district: District, path: Path) -> None:

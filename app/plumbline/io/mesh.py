@@ -22,6 +22,7 @@ from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
 from plumbline.io.base import damaged
 from plumbline.io.registry import LoadContext
+from plumbline.io.table import join_table
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -63,6 +64,9 @@ def mesh_layer(
     """
     notes = list(warnings)
     _drop_unusable(path, title, data, notes)
+    table = str(context.options.get("table", ""))
+    if table:
+        notes += join_table(data, path.parent, table)
     chosen = str(context.options.get("up", "auto"))
     axis = up if chosen == "auto" else chosen
     if axis == "y":

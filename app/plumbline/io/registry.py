@@ -100,6 +100,9 @@ class LoaderSpec:
 MESH_OPTIONS = (
     LoadOption("up", str, "auto", N_("Axis that points up: auto, y or z."), ("auto", "y", "z")),
     LoadOption("scale", float, 1.0, N_("Metres per unit of the file.")),
+    LoadOption(
+        "table", str, "", N_("CSV file beside the model; its first column names the objects.")
+    ),
     LoadOption("offset", str, "0,0,0", N_("Added to every coordinate, as x,y,z in metres.")),
 )
 

@@ -39,6 +39,8 @@ def main(paths: Sequence[Path] = ()) -> int:
     window.show()
     if paths:
         QTimer.singleShot(0, lambda: window.session.open_paths(list(paths)))
+    else:
+        QTimer.singleShot(0, window.session.offer_recoveries)
     return app.exec()
 
 

@@ -20,6 +20,7 @@ from plumbline.api import Camera, Feedback, Georeference, Layer, Scene, load, lo
 from plumbline.core.errors import InputError, MissingCrsError, UserError
 from plumbline.core.layer import LayerEntry
 from plumbline.services import paths
+from plumbline.services.autosave import Autosave, Recovery, find_recoveries
 from plumbline.services.notifier import Notifier
 from plumbline.services.plugins import PanelManifest
 from plumbline.services.project import (
@@ -40,6 +41,9 @@ from plumbline.services.tasks import TaskRunner
 from plumbline.ui.dialogs.crs import CrsDialog
 
 T = TypeVar("T")
+
+#: How often edits are looked for that want a recovery copy, milliseconds.
+AUTOSAVE_CHECK = 5000
 
 
 class Session(QObject):
@@ -70,6 +74,11 @@ class Session(QObject):
         #: Gives the camera to be saved; set by the window.
         self.camera_of: Callable[[], Camera] = lambda: Camera((0, 0, 0), (0, 1, 0))
         self._lock: ProjectLock | None = None
+        self.autosave = Autosave(tasks, store.settings.autosave_minutes, notifier=notifier)
+        self._watch()
+        timer = QTimer(self)
+        timer.timeout.connect(self.autosave.tick)
+        timer.start(AUTOSAVE_CHECK)
         self._unframed = True
         self._loading = 0
         #: Where dialogs answer in tests: name of the dialog to its answer.
@@ -167,8 +176,14 @@ class Session(QObject):
             failed,
         )
 
-    def _opened(self, content: ProjectContent, path: Path, lock: ProjectLock) -> None:
-        self._replace(build_scene(content), path, lock)
+    def _opened(
+        self,
+        content: ProjectContent,
+        path: Path | None,
+        lock: ProjectLock | None,
+        recovery: Recovery | None = None,
+    ) -> None:
+        self._replace(build_scene(content), path, lock, recovery)
         self.has_project = True
         self._unframed = content.camera is None
         for text in content.warnings:
@@ -176,7 +191,8 @@ class Session(QObject):
         self.scene_replaced.emit()
         if content.camera is not None:
             self.view_requested.emit(content.camera)
-        self.store.add_recent(path)
+        if path is not None:
+            self.store.add_recent(path)
         for entry in self.scene.absent:
             self._load_entry(entry)
 
@@ -370,6 +386,7 @@ class Session(QObject):
                 self._lock.release()
             self._lock = lock
         self.path = path
+        self.autosave.saved_as(path)
         self.scene.mark_modified(False)
         self.store.add_recent(path)
         self.store.update(last_folder=str(path.parent))
@@ -403,18 +420,74 @@ class Session(QObject):
             self.scene_replaced.emit()
 
     def close(self) -> None:
-        """Stop what runs and let go of the project."""
+        """Stop what runs, remove the recovery copy and let go of the project."""
         self.tasks.close()
+        self.autosave.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    def _replace(self, scene: Scene, path: Path | None, lock: ProjectLock | None = None) -> None:
+    def _replace(
+        self,
+        scene: Scene,
+        path: Path | None,
+        lock: ProjectLock | None = None,
+        recovery: Recovery | None = None,
+    ) -> None:
         self.tasks.cancel_all()
         if self._lock is not None:
             self._lock.release()
         self._lock = lock
         self.scene, self.path = scene, path
+        self._watch(recovery)
+
+    def _watch(self, recovery: Recovery | None = None) -> None:
+        self.autosave.minutes = self.settings.autosave_minutes
+        self.autosave.watch(self.scene, self.path, lambda: self.camera_of(), recovery)
+
+    # -- recovery --------------------------------------------------------------------------
+
+    def offer_recoveries(self) -> None:
+        """Offer what a crash left, the newest first; the others wait for the next start."""
+        found = find_recoveries()
+        for recovery in found[1:]:
+            recovery.keep()
+        if not found:
+            return
+        recovery = found[0]
+        name = recovery.project.name.removesuffix(SUFFIX) if recovery.project else tr("Untitled")
+        answer = self.answers.get("recovery")
+        if answer is None:
+            box = QMessageBox(self.window)
+            box.setIcon(QMessageBox.Icon.Question)
+            box.setWindowTitle(tr("Unsaved work was found"))
+            box.setText(tr("Plumbline ended unexpectedly while “{name}” was open.", name=name))
+            box.setInformativeText(
+                tr("The recovery copy of {time} has its unsaved work.", time=recovery.saved_at)
+            )
+            restore = box.addButton(tr("Restore"), QMessageBox.ButtonRole.AcceptRole)
+            discard = box.addButton(tr("Discard it"), QMessageBox.ButtonRole.DestructiveRole)
+            box.addButton(tr("Decide later"), QMessageBox.ButtonRole.RejectRole)
+            box.exec()
+            clicked = box.clickedButton()
+            answer = "restore" if clicked is restore else "drop" if clicked is discard else "later"
+        if answer == "restore":
+            self._restore(recovery)
+        elif answer == "drop":
+            recovery.discard()
+        else:
+            recovery.keep()
+
+    def _restore(self, recovery: Recovery) -> None:
+        try:
+            lock = ProjectLock(recovery.project) if recovery.project else None
+            content = recovery.restore()
+        except UserError as error:
+            recovery.keep()
+            self.notifier.error(error)
+            return
+        self._opened(content, recovery.project, lock, recovery)
+        self.scene.mark_modified()
 
     # -- dialogs ---------------------------------------------------------------------------
 
