@@ -97,12 +97,13 @@ def set_up(
     needed = (
         system.WINDOW if needs_window else system.RENDER if environment.window else system.HEADLESS
     )
-    system.provide(
-        needed, xvfb=environment.dev and environment.window and not display, progress=progress
-    )
-    if environment.is_ready():
+    ready = environment.is_ready()
+    if not ready:
+        progress.new_log()
+    xvfb = environment.dev and environment.window and not display
+    system.provide(needed, xvfb=xvfb, welcome=not ready, progress=progress)
+    if ready:
         return
-    progress.new_log()
     try:
         environment.set_up(progress, wheelhouse.resolve() if wheelhouse else None)
     except KeyboardInterrupt:

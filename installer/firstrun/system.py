@@ -18,7 +18,6 @@ HEADLESS = {"libexpat.so.1": "libexpat1", "libz.so.1": "zlib1g"}
 RENDER = HEADLESS | {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
-    "libXcursor.so.1": "libxcursor1",
 }
 # ... and Qt with its xcb platform plugin these. A test compares the lists with the wheels.
 WINDOW = RENDER | {
@@ -49,6 +48,8 @@ WINDOW = RENDER | {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
     "libzstd.so.1": "libzstd1",
 }
+# Without it VTK complains at every window, and works.
+WELCOME = {"libXcursor.so.1": "libxcursor1"}
 CHINESE_FONT_PACKAGE = "fonts-droid-fallback"
 CHINESE_FONT_FILE = re.compile(
     r"DroidSansFallback|Noto(Sans|Serif)CJK|SourceHan|wqy|uming|ukai|msyh|simsun|simhei", re.I
@@ -85,11 +86,12 @@ def has_chinese_font() -> bool:
     )
 
 
-def provide(needed: dict[str, str], xvfb: bool, progress: Progress) -> None:
-    """See to it that libraries, a font and, if asked for, Xvfb are there; Linux only.
+def provide(needed: dict[str, str], xvfb: bool, welcome: bool, progress: Progress) -> None:
+    """See to it that libraries and, if asked for, Xvfb are there; Linux only.
 
-    As root on Debian and its relatives they are installed; otherwise the error names the command
-    that installs them. A missing font is only pointed out.
+    As root on Debian and its relatives they are installed, otherwise the error names the command
+    that installs them. `welcome` asks also for what is good to have: a Chinese font, a library;
+    if that cannot be had, a line says so and set-up goes on.
     """
     if not LINUX:
         return
@@ -97,40 +99,45 @@ def provide(needed: dict[str, str], xvfb: bool, progress: Progress) -> None:
     if xvfb and shutil.which("Xvfb") is None:
         missing["Xvfb"] = "xvfb"
     packages = sorted(set(missing.values()))
-    font = [] if has_chinese_font() else [CHINESE_FONT_PACKAGE]
-    if not missing and not font:
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        _apt_install([*packages, *font], progress)
+    extras = _welcome_packages() if welcome else []
+    root = os.geteuid() == 0 and shutil.which("apt-get") is not None
+    if root and (packages or extras):
+        installed = _apt_install([*packages, *extras], progress)
+        if missing and not installed:
+            raise SetupError(
+                say("The system packages could not be installed."),
+                say(
+                    "Check the network and the package sources, or run it yourself: {command}",
+                    command=apt_command(packages, sudo=False),
+                ),
+            )
         missing = missing_libraries(needed)
     if missing:
         raise SetupError(
             say("These system libraries are missing: {names}.", names=", ".join(sorted(missing))),
-            _advice(missing, packages, font),
+            _advice(missing, packages, extras),
         )
-    if not has_chinese_font() and shutil.which("apt-get"):
-        command = apt_command(font, sudo=True)
+    if welcome and not has_chinese_font() and shutil.which("apt-get"):
+        command = apt_command([CHINESE_FONT_PACKAGE], sudo=not root)
         print(
             say("No Chinese font was found; to see Chinese texts run: {command}", command=command),
             flush=True,
         )
 
 
-def _apt_install(packages: list[str], progress: Progress) -> None:
+def _welcome_packages() -> list[str]:
+    font = [] if has_chinese_font() else [CHINESE_FONT_PACKAGE]
+    return [*missing_libraries(WELCOME).values(), *font]
+
+
+def _apt_install(packages: list[str], progress: Progress) -> bool:
+    """Install Debian packages; tell whether that worked."""
     apt = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-qy"]
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     with progress.step(say("Install system packages: {packages}", packages=" ".join(packages))):
         # The lists may be missing or old; if they cannot be renewed, the old ones may still do.
         progress.command([*apt, "update"])
-        result = progress.command([*apt, "install", "--no-install-recommends", *packages])
-    if result.code:
-        raise SetupError(
-            say("The system packages could not be installed."),
-            say(
-                "Check the network and the package sources, or run it yourself: {command}",
-                command=apt_command(packages, sudo=False),
-            ),
-        )
+        return progress.command([*apt, "install", "--no-install-recommends", *packages]).code == 0
 
 
 def apt_command(packages: list[str], sudo: bool) -> str:
@@ -138,10 +145,10 @@ def apt_command(packages: list[str], sudo: bool) -> str:
     return f"{'sudo ' if sudo else ''}apt-get install -y {' '.join(packages)}"
 
 
-def _advice(missing: dict[str, str], packages: list[str], font: list[str]) -> str:
+def _advice(missing: dict[str, str], packages: list[str], extras: list[str]) -> str:
     """Say how the missing libraries come onto this system."""
     if shutil.which("apt-get"):
-        command = apt_command([*packages, *font], sudo=os.geteuid() != 0)
+        command = apt_command([*packages, *extras], sudo=os.geteuid() != 0)
     elif tool := next((t for t in ("dnf", "zypper") if shutil.which(t)), None):
         # RPM packages can be asked for by the library that they provide.
         wanted = ["/usr/bin/Xvfb" if n == "Xvfb" else f"'{n}()(64bit)'" for n in sorted(missing)]

@@ -131,7 +131,7 @@ def test_without_root_the_one_command_is_named(
     monkeypatch.setattr(system.os, "geteuid", lambda: 1000, raising=False)
     monkeypatch.setattr(system.shutil, "which", lambda name: name if name == tool else None)
     with pytest.raises(SetupError) as caught:
-        system.provide(NOWHERE, xvfb=False, progress=progress)
+        system.provide(NOWHERE, xvfb=False, welcome=False, progress=progress)
     assert "libno-such-library.so.9" in caught.value.message
     assert command in caught.value.hint
 
@@ -150,9 +150,21 @@ def test_root_on_debian_installs_what_is_missing(
     monkeypatch.setattr(system.shutil, "which", lambda name: name if name == "apt-get" else None)
     monkeypatch.setattr(progress, "command", record)
     with pytest.raises(SetupError, match="libno-such-library"):  # apt said yes, yet it is not there
-        system.provide(NOWHERE, xvfb=True, progress=progress)
+        system.provide(NOWHERE, xvfb=True, welcome=True, progress=progress)
     assert "update" in commands[0]
     assert {"install", "libno-such-library9", "xvfb"} <= set(commands[1])
+
+
+def test_what_is_only_welcome_does_not_stop_the_set_up(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(system, "LINUX", True)
+    monkeypatch.setattr(system.os, "geteuid", lambda: 0, raising=False)
+    monkeypatch.setattr(system.shutil, "which", lambda name: name if name == "apt-get" else None)
+    monkeypatch.setattr(system, "has_chinese_font", lambda: False)
+    monkeypatch.setattr(progress, "command", lambda *_: Finished(100, "no network"))
+    system.provide({}, xvfb=False, welcome=True, progress=progress)
+    assert "apt-get install -y fonts-droid-fallback" in capsys.readouterr().out
 
 
 # --- environment --------------------------------------------------------------------------------
