@@ -22,6 +22,22 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 AnyArray: TypeAlias = NDArray[Any]
 
 
+def _reduced(function: np.ufunc, points: AnyArray) -> AnyArray:
+    """Reduce points ``(N, 3)`` to one ``(3,)``, NaN left out.
+
+    NumPy reduces rows of three numbers one by one; rows of many at once are thirty times faster,
+    and clouds have a hundred million points.
+    """
+    width = 256
+    whole = len(points) // width * width
+    rest = points[whole:]
+    if whole:
+        rows = points[:whole].reshape(-1, width * 3)
+        rest = np.concatenate([function.reduce(rows, axis=0).reshape(width, 3), rest])
+    reduced: AnyArray = function.reduce(rest, axis=0)
+    return reduced
+
+
 @dataclass(frozen=True)
 class Bounds:
     """An axis-aligned box in the project CRS, metres (or the units of that CRS)."""
@@ -38,8 +54,7 @@ class Bounds:
         """Return the box of finite points ``(N, 3)``, or None when there are none."""
         if len(points) == 0:
             return None
-        low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-        return cls(*(float(v) for v in (*low, *high)))
+        return cls(*(float(v) for v in (*_reduced(np.fmin, points), *_reduced(np.fmax, points))))
 
     @classmethod
     def union(cls, boxes: Iterable[Bounds | None]) -> Bounds | None:
