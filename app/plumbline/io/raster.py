@@ -321,9 +321,9 @@ def _window(view: Any, bounds: tuple[float, float, float, float] | None) -> tupl
     """Return ``(column, row, width, height)`` of whole cells that cover the bounds, clipped."""
     if bounds is None:
         return 0, 0, int(view.width), int(view.height)
-    inverse = ~view.transform
-    left, top = inverse * (bounds[0], bounds[3])
-    right, bottom = inverse * (bounds[2], bounds[1])
+    t = view.transform
+    left, right = (bounds[0] - t.c) / t.a, (bounds[2] - t.c) / t.a
+    top, bottom = (bounds[3] - t.f) / t.e, (bounds[1] - t.f) / t.e
     x0, y0 = max(0, math.floor(left + 1e-9)), max(0, math.floor(top + 1e-9))
     x1 = min(view.width, math.ceil(right - 1e-9))
     y1 = min(view.height, math.ceil(bottom - 1e-9))
