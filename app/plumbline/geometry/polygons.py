@@ -126,6 +126,8 @@ def triangulate(rings: Rings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     features : (M,) intp
         Feature of each triangle.
     """
+    if len(rings.starts) == 0:
+        return np.empty((0, 3), dtype=np.intp), np.empty(0, dtype=np.intp)
     first = np.r_[True, rings.polygon[1:] != rings.polygon[:-1]]
     begins = np.nonzero(first)[0]
     holes = np.diff(np.r_[begins, len(rings.starts)]) > 1

@@ -324,6 +324,12 @@ class HeightField:
         grid = self.to_grid(xy)
         return self._interpolate(grid[:, 0], grid[:, 1])
 
+    def sample_clamped(self, xy: AnyArray) -> FloatArray:
+        """Return heights ``(N,)``; a place outside the grid takes that of the nearest border."""
+        rows, cols = self.heights.shape
+        grid = self.to_grid(xy)
+        return self._interpolate(np.clip(grid[:, 0], 0, cols - 1), np.clip(grid[:, 1], 0, rows - 1))
+
     def _interpolate(self, col: FloatArray, row: FloatArray) -> FloatArray:
         rows, cols = self.heights.shape
         if rows < 2 or cols < 2:

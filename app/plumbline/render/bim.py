@@ -80,7 +80,7 @@ def _part(
         size=1.0,
         opacity=0.45,
         lit=False,
-        draped=True,
+        outline=True,
         resting_only=True,
     )
     return [surface, edges]

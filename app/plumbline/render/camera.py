@@ -31,6 +31,8 @@ _LOOKS: dict[Direction, tuple[tuple[float, float, float], tuple[float, float, fl
 }
 #: The camera stays this far from straight up and straight down while it orbits, degrees.
 _POLE = 0.2
+#: Room around what is framed.
+_MARGIN = 1.06
 
 
 def _unit(vector: FloatArray) -> FloatArray:
@@ -130,22 +132,34 @@ def frame(camera: Camera, bounds: Bounds, aspect: float) -> Camera:
             for z in (bounds.zmin, bounds.zmax)
         ]
     )
-    center = bounds.center
-    offset = corners - center
-    across, upward, along = offset @ right, offset @ up, offset @ forward
+    offset = corners - bounds.center
+    sides = (offset @ right, offset @ up)
+    along = offset @ forward
     tangent = math.tan(math.radians(camera.view_angle) / 2)
-    margin = 1.06
+    limits = (tangent * aspect / _MARGIN, tangent / _MARGIN)
     if camera.parallel:
-        scale = max(np.abs(upward).max(), np.abs(across).max() / aspect, 0.5) * margin
-        away = max(bounds.diagonal, scale / tangent)
+        shift = [float(side.max() + side.min()) / 2 for side in sides]
+        scale = max(float(np.ptp(sides[0])) / aspect, float(np.ptp(sides[1])), 1.0) / 2 * _MARGIN
+        back = -max(bounds.diagonal, scale / tangent)
     else:
-        need = np.maximum(np.abs(upward), np.abs(across) / aspect) * margin / tangent - along
-        away = max(float(need.max()), 1.0)
-        scale = away * tangent
+        # A corner lies inside the left border if side - shift >= -limit (along - back), and so on:
+        # for each direction that gives the farthest `back` and the `shift` in the middle.
+        low = [
+            float((side + limit * along).min()) for side, limit in zip(sides, limits, strict=True)
+        ]
+        high = [
+            float((side - limit * along).max()) for side, limit in zip(sides, limits, strict=True)
+        ]
+        pairs = list(zip(low, high, limits, strict=True))
+        back = min((a - b) / (2 * limit) for a, b, limit in pairs)
+        back = min(back, float(along.min()) - 1.0)
+        shift = [(a + b) / 2 for a, b, _ in pairs]
+        scale = -back * tangent
+    focal = bounds.center + shift[0] * right + shift[1] * up
     return replace(
         camera,
-        focal_point=_triple(center),
-        position=_triple(center - forward * away),
+        focal_point=_triple(focal),
+        position=_triple(focal + back * forward),
         parallel_scale=float(scale),
     )
 
@@ -184,7 +198,7 @@ def orbit(camera: Camera, pivot: tuple[float, float, float], turn: float, tilt: 
     tilt : float
         Degrees up (positive) or down; stops short of straight up and straight down.
     """
-    right, up, forward = axes(camera)
+    _, up, forward = axes(camera)
     pitch = math.degrees(math.asin(max(-1.0, min(1.0, float(forward[2])))))
     limit = 90 - _POLE
     tilt = max(-limit, min(limit, pitch - tilt)) - pitch

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from vtkmodules.vtkRenderingCore import vtkLight, vtkRenderer
+import numpy as np
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkPolyData
+from vtkmodules.vtkRenderingCore import vtkActor, vtkLight, vtkPolyDataMapper, vtkRenderer
 from vtkmodules.vtkRenderingOpenGL2 import (
     vtkEDLShading,
     vtkOpenGLFXAAPass,
@@ -14,6 +17,8 @@ from vtkmodules.vtkRenderingOpenGL2 import (
 
 from plumbline.render.theme import RenderTheme, rgb
 
+Bounds6 = tuple[float, float, float, float, float, float]
+
 
 class Effects:
     """The look of one renderer; every setting can be changed at any time."""
@@ -21,6 +26,7 @@ class Effects:
     def __init__(self, renderer: vtkRenderer) -> None:
         self._renderer = renderer
         self._state: tuple[bool, bool, bool, float] = (False, False, False, 0.0)
+        self._far_corners = vtkActor()
         self._passes: list[Any] = []
         self._light()
 
@@ -67,6 +73,32 @@ class Effects:
             outer.SetDelegatePass(inner)
         self._renderer.SetPass(self._passes[-1])
 
+    def soften(self, bounds: Bounds6 | None) -> None:
+        """Weaken eye-dome lighting where surfaces are seen beside points, or undo that.
+
+        VTK measures depth in sizes of the scene and offers no strength: three times the scene
+        makes a third of the darkening. Two corners far away that are never seen enlarge it.
+
+        Parameters
+        ----------
+        bounds : (xmin, xmax, ymin, ymax, zmin, zmax), optional
+            Of what is drawn; None for full strength.
+        """
+        self._renderer.RemoveActor(self._far_corners)
+        if bounds is None:
+            return
+        low, high = np.array(bounds).reshape(3, 2).T
+        size = high - low
+        points = vtkPoints()
+        points.InsertNextPoint(low - size)
+        points.InsertNextPoint(high + size)
+        corners = vtkPolyData()
+        corners.SetPoints(points)
+        mapper = vtkPolyDataMapper()
+        mapper.SetInputData(corners)
+        self._far_corners.SetMapper(mapper)
+        self._renderer.AddActor(self._far_corners)
+
     def release(self) -> None:
         """Take the passes away and give their memory on the graphics card back."""
         self._renderer.SetPass(None)
@@ -76,21 +108,18 @@ class Effects:
         self._passes = []
 
     def _light(self) -> None:
-        """A low sun from behind the viewer's left, the sky from above, a lamp at the camera."""
+        """A sun over the viewer's left shoulder, as maps are shaded, and a lamp at the camera."""
         self._renderer.RemoveAllLights()
         self._renderer.AutomaticLightCreationOff()
-        for kind, position, strength, color in (
-            ("sun", (-0.55, -0.35, 0.75), 0.72, (1.0, 0.97, 0.90)),
-            ("sky", (0.5, 0.3, 0.6), 0.30, (0.86, 0.92, 1.0)),
-            ("lamp", (0.0, 0.0, 1.0), 0.25, (1.0, 1.0, 1.0)),
+        for position, strength, color in (
+            ((-0.75, 0.7, 0.8), 0.78, (1.0, 0.97, 0.91)),
+            ((0.6, 0.5, 0.5), 0.22, (0.86, 0.92, 1.0)),
+            ((0.0, 0.0, 1.0), 0.28, (1.0, 1.0, 1.0)),
         ):
             light = vtkLight()
-            if kind == "lamp":
-                light.SetLightTypeToHeadlight()
-            else:
-                light.SetLightTypeToSceneLight()
-                light.SetPosition(position)
-                light.SetFocalPoint(0.0, 0.0, 0.0)
+            light.SetLightTypeToCameraLight()
+            light.SetPosition(position)
+            light.SetFocalPoint(0.0, 0.0, 0.0)
             light.SetColor(color)
             light.SetIntensity(strength)
             self._renderer.AddLight(light)

@@ -66,11 +66,17 @@ class Ground:
 def lay(ground: Ground | None, xy: AnyArray) -> FloatArray:
     """Return points ``(N, 3)`` on the ground.
 
-    Off the terrain a point takes the mean height of those that are on it, so that a road does not
-    fall into an abyss at its edge; with no terrain at all everything lies at height 0.
+    Off the terrain a point takes the height of the terrain's border nearest to it, so that a road
+    does not fall into an abyss there; with no terrain at all everything lies at height 0.
     """
     xy = np.asarray(xy, dtype=np.float64)
-    z = np.full(len(xy), np.nan) if ground is None else ground.sample(xy)
+    if ground is None:
+        return np.column_stack([xy, np.zeros(len(xy))])
+    z = ground.sample(xy)
+    for grid in ground.grids:
+        missing = np.isnan(z)
+        if missing.any():
+            z[missing] = grid.field.sample_clamped(xy[missing]) + grid.offset
     known = np.isfinite(z)
     z[~known] = z[known].mean() if known.any() else 0.0
     return np.column_stack([xy, z])

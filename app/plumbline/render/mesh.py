@@ -148,7 +148,7 @@ def mark_triangles(request: Request, vertices: FloatArray, triangles: AnyArray) 
     color = request.theme.selection
     tint = Part(points, faces, color=color, opacity=0.22, lit=False, draped=True)
     edges = sharp_edges(points, faces)
-    outline = Part(points, lines=edges, color=color, size=3.0, lit=False, draped=True)
+    outline = Part(points, lines=edges, color=color, size=3.0, lit=False, outline=True)
     hidden = Part(points, lines=edges, color=color, size=1.0, lit=False, opacity=0.3, on_top=True)
     return [tint, outline, hidden]
 

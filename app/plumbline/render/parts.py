@@ -72,6 +72,9 @@ class Part:
         While the camera moves, draw only this many of the first points.
     rise : float
         Further metres towards the viewer of something draped, to lie over its own halo.
+    outline : bool
+        Edges of something solid: drawn before it by a thousandth of the distance, so that the
+        rafters below a roof stay below.
     resting_only : bool
         Not drawn while the camera moves.
     """
@@ -97,6 +100,7 @@ class Part:
     resting_only: bool = False
     on_top: bool = False
     rise: float = 0.0
+    outline: bool = False
 
 
 @dataclass
@@ -154,7 +158,7 @@ class Prepared:
 #: Moves a draped vertex nearer to the viewer along its line of sight: depth only, so that it
 #: covers the ground by the same margin at every distance, which polygon offset does not.
 _LIFT = """//VTK::PositionVC::Impl
-  float liftBy = liftMetres * (1.0 + 0.002 * gl_Position.w);
+  float liftBy = liftMetres + liftShare * gl_Position.w;
   gl_Position.z -= liftPerspective * liftBy / max(gl_Position.w - liftBy, 0.3 * gl_Position.w)
                  + liftParallel * liftBy;
 """
@@ -188,12 +192,15 @@ class Drawn:
 
         `perspective` and `parallel` turn metres along the view into depth; one of them is 0.
         """
-        if self.part.draped:
-            rise = self.part.rise + (0.0 if self.part.triangles is not None else 0.1)
-            uniforms = self.actor.GetShaderProperty().GetVertexCustomUniforms()
-            uniforms.SetUniformf("liftMetres", metres + rise)
-            uniforms.SetUniformf("liftPerspective", perspective)
-            uniforms.SetUniformf("liftParallel", parallel)
+        part = self.part
+        if not (part.draped or part.outline):
+            return
+        rise = part.rise + (0.0 if part.triangles is not None else 0.1)
+        uniforms = self.actor.GetShaderProperty().GetVertexCustomUniforms()
+        uniforms.SetUniformf("liftMetres", metres + rise if part.draped else 0.0)
+        uniforms.SetUniformf("liftShare", 0.0006 if part.draped else 0.001)
+        uniforms.SetUniformf("liftPerspective", perspective)
+        uniforms.SetUniformf("liftParallel", parallel)
 
 
 def _has_alpha(part: Part) -> bool:
@@ -228,7 +235,7 @@ def build(part: Part, scale: float = 1.0) -> Drawn:
     if part.image is not None:
         actor.SetTexture(texture(part.image, part.repeat))
     _appearance(actor, part, scale)
-    if part.draped:
+    if part.draped or part.outline:
         shader = actor.GetShaderProperty()
         shader.AddVertexShaderReplacement("//VTK::PositionVC::Impl", True, _LIFT, False)
     drawn = Drawn(part, actor, data, moving)

@@ -21,7 +21,7 @@ from plumbline.core.data import Bounds
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Scene
 from plumbline.render import camera as moves
-from plumbline.render.effects import Effects
+from plumbline.render.effects import Bounds6, Effects
 from plumbline.render.ground import Ground
 from plumbline.render.kinds import is_terrain, needs_ground, prepare
 from plumbline.render.overlays import Overlay, Point, record_overlay
@@ -341,7 +341,13 @@ class SceneView:
         eye_dome = any(
             shown.prepared.eye_dome and self.scene.is_visible(i) for i, shown in self._shown.items()
         )
+        surfaces = any(
+            drawn.part.lit and drawn.part.triangles is not None and drawn.actor.GetVisibility()
+            for shown in self._shown.values()
+            for drawn in shown.drawn
+        )
         resting = not self._moving
+        self._effects.soften(self._drawn_bounds() if eye_dome and surfaces else None)
         reach = float(np.clip(moves.distance(self._camera) * 0.03, 0.3, 12.0))
         self._effects.set_depth(
             occlusion=resting and bool(self._shown),
@@ -409,14 +415,10 @@ class SceneView:
         """Return near and far distance that hold everything that is drawn."""
         camera = self._camera
         away = moves.distance(camera)
-        boxes = [
-            self._renderer.ComputeVisiblePropBounds(),
-            self._overlay.ComputeVisiblePropBounds(),
-        ]
-        known = [np.array(box).reshape(3, 2) for box in boxes if box[0] <= box[1]]
-        if not known:
+        box = self._drawn_bounds()
+        if box is None:
             return away * 0.01, away * 10
-        corners = np.array([[x, y, z] for b in known for x in b[0] for y in b[1] for z in b[2]])
+        corners = np.array([[x, y, z] for x in box[:2] for y in box[2:4] for z in box[4:]])
         corners = self.scene.georeference.to_project(corners)
         depth = (corners - np.array(camera.position)) @ moves.axes(camera)[2]
         margin = 0.01 * float(np.ptp(depth)) + 1.0
@@ -426,6 +428,17 @@ class SceneView:
         # Depth is stored unevenly: what is much nearer than the focal point is given up.
         near = max(near, away * 0.02, far * 1e-4, 0.05)
         return near, max(far, near * 1.1)
+
+    def _drawn_bounds(self) -> Bounds6 | None:
+        """Return the box of all visible actors, scene coordinates."""
+        overlays = [*self._records, *([self._preview] if self._preview else [])]
+        drawn = [*self._marks, *(d for overlay in overlays for d in overlay.drawn)]
+        drawn += [d for shown in self._shown.values() for d in shown.drawn]
+        boxes = np.array([d.actor.GetBounds() for d in drawn if d.actor.GetVisibility()])
+        if len(boxes) == 0:
+            return None
+        low, high = boxes[:, ::2].min(axis=0), boxes[:, 1::2].max(axis=0)
+        return (low[0], high[0], low[1], high[1], low[2], high[2])
 
     def frame(self, bounds: Bounds | None = None, *, animate: bool = False) -> None:
         """Fill the view with a box, or with everything that is visible."""
@@ -523,12 +536,6 @@ class SceneView:
         forward = moves.axes(self._camera)[2]
         place = ray.at(along / float(ray.direction @ forward))
         return (float(place[0]), float(place[1]), float(place[2]))
-
-    def ground_height(self, x: float, y: float) -> float | None:
-        """Return the height of the terrain at a place of the project CRS, None off the terrain."""
-        ground = self._ground()
-        z = float("nan") if ground is None else float(ground.sample(np.array([[x, y]]))[0])
-        return z if np.isfinite(z) else None
 
     # -- overlays --------------------------------------------------------------------------
 

@@ -126,8 +126,8 @@ class _Vector:
                 opacity=0.9 if style.edges else 0.4,
                 size=1.0,
                 lit=False,
-                draped=True,
-                resting_only=len(edges) > 50_000,
+                outline=True,
+                resting_only=True,
             )
         )
 
