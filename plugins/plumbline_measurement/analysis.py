@@ -54,8 +54,10 @@ from plumbline.api import (
 class DistanceParams(Params):
     """What `measure.distance` can be asked. Every field says what it is, in words for the form."""
 
-    start: Annotated[Point3, Field(title=N_("Start"), description=N_("Where the line begins."))]
-    end: Annotated[Point3, Field(title=N_("End"), description=N_("Where the line ends."))]
+    start: Annotated[
+        Point3, Field(title=N_("Start point"), description=N_("Where the line begins."))
+    ]
+    end: Annotated[Point3, Field(title=N_("End point"), description=N_("Where the line ends."))]
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class PolylineParams(Params):
         Points,
         Field(
             min_length=2,
-            title=N_("Points"),
+            title=N_("Points of the line"),
             description=N_("At least two; [x, y] takes its height from the surface."),
         ),
     ]

@@ -268,7 +268,9 @@ def run_headless(command: Command, folder: Path, project: Path) -> None:
         if name in asked:
             command.note(tr("Running {name}", name=name))
             _run_one(command, scene, folder, name, asked[name], results, failed)
-    pictures = _pictures(command, scene, folder / "pictures")
+    # Only what is drawn: a renderer also prepares the layers that are switched off.
+    drawn, _ = scene_of_project(project, command, drawn_only=True)
+    pictures = _pictures(command, drawn, folder / "pictures")
     report = write_report(folder / "report.html", scene, pictures, results, failed)
     truth = json.loads(described.truth.read_text(encoding="utf-8"))
     lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -96,10 +97,16 @@ def _gallery(pictures: Mapping[str, Path]) -> str:
 
 
 def _figure(name: str, path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    from PIL import Image
+
+    # JPEG: a page with photographs as PNG is too large to be sent by mail.
+    stream = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").save(stream, "JPEG", quality=88)
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
     caption = escape(name)
     return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{caption}">'
+        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{caption}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 
