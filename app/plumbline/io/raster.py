@@ -39,6 +39,8 @@ WINDOWS = 16
 WINDOW = 256
 #: Above this many cells without overviews drawing is slow, and the user is told.
 LARGE = 100_000_000
+#: Bytes of a compressed block, decoded.
+MAX_BLOCK = 1 << 29
 #: Cells of one block when points are sampled.
 BLOCK = 1024
 Affine6 = tuple[float, float, float, float, float, float]
@@ -63,6 +65,7 @@ def load_geotiff(path: Path, context: LoadContext) -> list[Layer]:
     check_magic(path, TITLE, MAGICS)
     context.feedback.step(0, 1, tr("Reading {name}", name=path.name))
     with reading(path, TITLE), _opened(path) as dataset:
+        _check_blocks(dataset)
         crs = _crs(dataset)
         role = str(context.options.get("role", "auto"))
         if role == "auto":
@@ -139,6 +142,17 @@ def _role(dataset: DatasetReader) -> str:
     return "terrain" if dataset.count == 1 and kind != np.uint8 else "imagery"
 
 
+def _check_blocks(dataset: DatasetReader) -> None:
+    """Refuse blocks that would fill the memory: one is decoded whole, whatever is asked for."""
+    from rasterio.enums import Interleaving
+
+    rows, columns = dataset.block_shapes[0]
+    bands = dataset.count if dataset.interleaving == Interleaving.pixel else 1
+    size = rows * columns * bands * np.dtype(dataset.dtypes[0]).itemsize
+    if dataset.compression is not None and size > MAX_BLOCK:
+        raise ValueError(tr("one of its blocks takes {n} MB", n=round(size / 1e6)))
+
+
 def _metadata(dataset: DatasetReader) -> dict[str, Any]:
     transform = dataset.transform
     return {
@@ -211,7 +225,8 @@ def _strips(dataset: DatasetReader) -> list[Any]:
     from rasterio.windows import Window
 
     rows = max(1, 4_000_000 // dataset.width)
-    rows = max(rows - rows % dataset.block_shapes[0][0], 1)
+    block = dataset.block_shapes[0][0]
+    rows = max(rows // block, 1) * block
     return [
         Window(0, top, dataset.width, min(rows, dataset.height - top))
         for top in range(0, dataset.height, rows)
@@ -232,7 +247,7 @@ def _probe(dataset: DatasetReader, feedback: Feedback) -> None:
     """Read a few windows, so that a damaged file shows itself now and not when it is drawn."""
     for n, window in enumerate(_scattered(dataset, 3)):
         feedback.step(n, 9)
-        dataset.read(window=window)
+        dataset.read(list(range(1, min(dataset.count, 4) + 1)), window=window)
 
 
 def _low_high(values: AnyArray) -> tuple[float, float]:

@@ -1,0 +1,179 @@
+"""Damaged files: every loader ends in a layer or in one sentence, whatever the bytes are.
+
+The default suite takes a sample; ``-m nightly`` takes 200 truncations and 2000 flips of each file.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+import trimesh
+from pyproj import CRS
+from tests.io.mesh_files import write
+
+from plumbline.core.data import RasterData
+from plumbline.core.errors import InputError
+from plumbline.io import load
+from plumbline.io.raster import read_grid, read_image, sample_bilinear
+from plumbline.io.writers import write_raster, write_vector
+
+
+def features() -> geopandas.GeoDataFrame:
+    boxes = [shapely.box(n, 0, n + 1, 1) for n in range(30)]
+    names = ["住宅", "办公"] * 15
+    return geopandas.GeoDataFrame({"用途": names, "高度": range(30)}, geometry=boxes, crs=4549)
+
+
+def make_obj(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"v {x} {y} {z}" for x, y, z in rng.normal(size=(60, 3))] + ["vt 0 0", "vt 1 1"]
+    lines += [f"o part {n}\nusemtl m{n % 3}\nf {n + 1} {n + 2} {n + 3}" for n in range(40)]
+    lines += ["f 1/1 2/2 3/1 4/2 5/1", "f -1//1 -2//2 -3//3", "f 1/1/1 2//2 3"]
+    write(path, "\n".join(lines))
+
+
+def make_raster(path: Path) -> None:
+    heights = np.random.default_rng(0).normal(50, 9, (300, 300)).astype(np.float32)
+    write_raster(path, heights, (1, 0, 5e5, 0, -1, 4e6), CRS.from_epsg(4549))
+
+
+def make_image(path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (3, 200, 200)).astype(np.uint8)
+    write_raster(path, image, (1, 0, 5e5, 0, -1, 4e6), CRS.from_epsg(4549))
+
+
+def make_mesh(**options: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        mesh = trimesh.creation.icosphere(subdivisions=2)
+        mesh.visual.vertex_colors = np.arange(len(mesh.vertices) * 4).reshape(-1, 4) % 256
+        mesh.export(path, **options)
+
+    return make
+
+
+def make_gltf(path: Path) -> None:
+    for name, raw in trimesh.Scene(trimesh.creation.box()).export(file_type="gltf").items():
+        write(path if name.endswith(".gltf") else path.with_name(name), raw)
+
+
+def make_vector(driver: str) -> Callable[[Path], None]:
+    return lambda path: features().to_file(path, driver=driver)
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "a.obj": make_obj,
+    "binary.ply": make_mesh(),
+    "text.ply": make_mesh(encoding="ascii"),
+    "binary.stl": make_mesh(),
+    "text.stl": make_mesh(file_type="stl_ascii"),
+    "a.glb": make_mesh(),
+    "a.gltf": make_gltf,
+    "a.shp": make_vector("ESRI Shapefile"),
+    "a.gpkg": lambda path: write_vector(features(), path),
+    "a.sqlite": make_vector("SQLite"),
+    "a.fgb": make_vector("FlatGeobuf"),
+    "a.geojson": make_vector("GeoJSON"),
+    "terrain.tif": make_raster,
+    "image.tif": make_image,
+}
+
+
+def attempt(path: Path) -> bool:
+    """Load a file and use what came out; tell whether there was a layer."""
+    layers, refusal = [], ""
+    try:
+        layers = load(path, digest=False)
+        for layer in layers:
+            if isinstance(layer.data, RasterData):
+                read = read_grid if layer.data.role == "terrain" else read_image
+                read(layer.data, 1000)
+                sample_bilinear(layer.data, np.array([[5e5 + 9, 4e6 - 9]]))
+    except InputError as error:
+        refusal = str(error)
+    if refusal:
+        assert "\n" not in refusal
+        assert len(refusal) < 500
+        assert str(path.parent) not in refusal
+        return False
+    assert layers
+    for layer in layers:
+        assert layer.counts
+        bounds = layer.bounds
+        assert bounds is None or np.isfinite(bounds.as_list()).all()
+    return True
+
+
+def truncations(raw: bytes, count: int) -> list[bytes]:
+    return [raw[: len(raw) * n // count] for n in range(count)]
+
+
+def flips(raw: bytes, count: int, seed: int) -> list[bytes]:
+    rng = random.Random(seed)
+    damaged = []
+    for _ in range(count):
+        data = bytearray(raw)
+        reach = min(len(raw), rng.choice([200, 2000, len(raw)]))
+        for _ in range(rng.choice([1, 3, 20])):
+            data[rng.randrange(reach)] = rng.randrange(256)
+        damaged.append(bytes(data))
+    return damaged
+
+
+def check(name: str, folder: Path, cuts: int, changes: int) -> None:
+    path = folder / "屋 a" / name
+    path.parent.mkdir()
+    MAKERS[name](path)
+    raw = path.read_bytes()
+    assert attempt(path)
+    whole = 0
+    for data in truncations(raw, cuts):
+        path.write_bytes(data)
+        whole += attempt(path)
+    # A text that ends between two lines may still be a smaller model.
+    assert whole == 0 or name == "a.obj"
+    for data in flips(raw, changes, seed=len(name)):
+        path.write_bytes(data)
+        attempt(path)
+    path.write_bytes(raw)
+    assert attempt(path)
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_damaged_files(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path, cuts=20, changes=25)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_many_damaged_files(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path, cuts=200, changes=2000)
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+@pytest.mark.parametrize("other", ["a.obj", "a.gpkg", "binary.stl", "terrain.tif", "a.geojson"])
+def test_mislabelled_files(name: str, other: str, tmp_path: Path) -> None:
+    if Path(name).suffix == Path(other).suffix:
+        return
+    MAKERS[other](tmp_path / other)
+    shutil.copy(tmp_path / other, tmp_path / f"wrong{Path(name).suffix}")
+    with pytest.raises(InputError):
+        load(tmp_path / f"wrong{Path(name).suffix}", digest=False)
+
+
+def test_side_files_of_a_shapefile_may_be_damaged(tmp_path: Path) -> None:
+    features().to_file(tmp_path / "a.shp")
+    for suffix in (".dbf", ".shx", ".prj", ".cpg"):
+        side = tmp_path / f"a{suffix}"
+        raw = side.read_bytes()
+        for data in [*truncations(raw, 10), *flips(raw, 20, seed=1)]:
+            side.write_bytes(data)
+            attempt(tmp_path / "a.shp")
+        side.write_bytes(raw)
+    assert attempt(tmp_path / "a.shp")
