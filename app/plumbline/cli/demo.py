@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from plumbline.services.project import ProjectContent
 
 PROJECT_NAME = "demo.plumb.gpkg"
+PREVIOUS_NAME = "demo-previous.plumb.gpkg"
 _DISTRICT = "district"
 _STAMP = "district.version"
 _PICTURE_SIZE = (1600, 1000)
@@ -73,8 +74,8 @@ def demo_folder() -> Path:
 def ensure_demo(folder: Path, feedback: Feedback | None = None) -> Path:
     """Return the demo project in a folder, building what is missing or of another version.
 
-    A project that is there stays as the user left it; its district is generated anew when another
-    version of Plumbline made it, byte by byte the same from the same version.
+    A project that is there stays as the user left it, unless another version of Plumbline made its
+    district: then both are made anew and the old project is kept beside them.
 
     Raises
     ------
@@ -95,6 +96,9 @@ def ensure_demo(folder: Path, feedback: Feedback | None = None) -> Path:
             stamp.unlink(missing_ok=True)
             district.build(data, feedback.part(0.0, 0.97))
             stamp.write_text(version, encoding="utf-8")
+            if project.is_file():
+                # It speaks of another district: kept aside, nothing that was measured is lost.
+                project.replace(folder / PREVIOUS_NAME)
         if not project.is_file():
             write_content(project_content(district.load(data)), project)
     except OSError as error:

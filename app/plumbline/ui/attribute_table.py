@@ -17,7 +17,6 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHBoxLayout,
     QLineEdit,
     QTableView,
@@ -29,8 +28,10 @@ from plumbline.api import EntityRef, Layer, Scene, tr
 from plumbline.core.entities import entity_ids, has_table, table_columns, table_rows
 from plumbline.ui.attributes import value_text
 from plumbline.ui_kit.buttons import tool_button
+from plumbline.ui_kit.fields import ComboBox
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.views import set_up_table
 
 Index = QModelIndex | QPersistentModelIndex
 _SORT = Qt.ItemDataRole.UserRole
@@ -94,7 +95,7 @@ class AttributeTable(QWidget):
         super().__init__(parent)
         self._scene: Scene | None = None
         self._linking = False
-        self._layers = QComboBox()
+        self._layers = ComboBox()
         self._layers.setMinimumWidth(180)
         self._layers.currentIndexChanged.connect(lambda _n: self._load())
         self._filter = QLineEdit()
@@ -107,18 +108,10 @@ class AttributeTable(QWidget):
         self._proxy.setFilterKeyColumn(-1)
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._filter.textChanged.connect(self._filter_changed)
-        self._view = QTableView()
+        self._view = set_up_table(QTableView())
         self._view.setModel(self._proxy)
         self._view.setSortingEnabled(True)
-        self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._view.setAlternatingRowColors(True)
-        self._view.setShowGrid(False)
-        self._view.verticalHeader().hide()
-        self._view.verticalHeader().setDefaultSectionSize(26)
-        self._view.horizontalHeader().setDefaultAlignment(
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        )
         row = QHBoxLayout()
         row.setContentsMargins(12, 8, 12, 8)
         for widget in (self._layers, self._filter, self._zoom):

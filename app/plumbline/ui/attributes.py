@@ -21,8 +21,9 @@ from PySide6.QtWidgets import (
 from plumbline.api import Scene, tr
 from plumbline.core.entities import entity_attributes, entity_name
 from plumbline.ui_kit.labels import ElidedLabel
-from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.live import follow, on_language, on_theme
 from plumbline.ui_kit.panel import EmptyState
+from plumbline.ui_kit.views import set_up_tree
 
 
 def value_text(value: Any) -> str:
@@ -49,11 +50,11 @@ class AttributePanel(QWidget):
         self._name = ElidedLabel("", "heading")
         self._layer: QLabel = ElidedLabel("", "caption")
         self._tree = QTreeWidget()
+        set_up_tree(self._tree)
         self._tree.setColumnCount(2)
         self._tree.setHeaderHidden(True)
         self._tree.setRootIsDecorated(False)
         self._tree.setIndentation(8)
-        self._tree.setUniformRowHeights(True)
         self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self._tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._tree.customContextMenuRequested.connect(self._show_menu)
@@ -73,6 +74,7 @@ class AttributePanel(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
         on_language(self, self.refresh)
+        on_theme(self, self.refresh)
         self.refresh()
 
     def bind(self, scene: Scene) -> None:

@@ -9,7 +9,6 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QCheckBox,
     QColorDialog,
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
@@ -25,6 +24,7 @@ from plumbline.core.data import PointCloudData
 from plumbline.core.units import group_digits
 from plumbline.ui.attributes import value_text
 from plumbline.ui_kit.buttons import button
+from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow
 from plumbline.ui_kit.panel import Panel, Section
@@ -195,10 +195,8 @@ class LayerPanel(Panel):
         )
         return slider
 
-    def _combo(self, choices: list[tuple[str, str]], value: str, name: str) -> QComboBox:
-        box = QComboBox()
-        box.setMinimumContentsLength(8)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    def _combo(self, choices: list[tuple[str, str]], value: str, name: str) -> ComboBox:
+        box = ComboBox()
         for key, text in choices:
             box.addItem(text, key)
         box.setCurrentIndex(max(0, box.findData(value)))
@@ -222,6 +220,7 @@ class LayerPanel(Panel):
 
     def _number(self, name: str, low: float, high: float, suffix: str) -> QDoubleSpinBox:
         box = QDoubleSpinBox()
+        inset(box)
         box.setRange(low, high)
         box.setDecimals(1)
         box.setSuffix(suffix)

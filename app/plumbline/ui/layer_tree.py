@@ -24,6 +24,7 @@ from plumbline.core.crs import crs_label
 from plumbline.core.layer import LayerEntry
 from plumbline.ui_kit.icons import icon, pixmap
 from plumbline.ui_kit.live import follow, on_language, on_theme
+from plumbline.ui_kit.views import set_up_tree
 
 _ID = Qt.ItemDataRole.UserRole
 _IS_GROUP = Qt.ItemDataRole.UserRole + 1
@@ -60,6 +61,7 @@ class LayerTree(QTreeWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene: Scene | None = None
+        set_up_tree(self)
         self.setColumnCount(2)
         self.setHeaderHidden(True)
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -67,9 +69,7 @@ class LayerTree(QTreeWidget):
         self.header().setMinimumSectionSize(_EYE)
         self.header().resizeSection(1, _EYE)
         self.header().setStretchLastSection(False)
-        self.setIndentation(16)
         self.setIconSize(QSize(16, 16))
-        self.setUniformRowHeights(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

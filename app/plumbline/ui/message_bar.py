@@ -78,8 +78,8 @@ class MessageBar(QFrame):
         self._hint.setText(notification.hint)
         self._hint.setVisible(bool(notification.hint))
         self._copy.setVisible(bool(notification.details))
-        self._place()
         self.show()
+        self._place()
         self.raise_()
         self._timer.stop()
         if notification.severity is Severity.INFO:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from plumbline.api import tr
+from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class SettingsDialog(QDialog):
         operator.editingFinished.connect(lambda: self._set("operator", operator.text()[:200]))
         form.addRow(tr("Operator"), operator)
         minutes = QDoubleSpinBox()
+        inset(minutes)
         minutes.setRange(0, 120)
         minutes.setDecimals(0)
         minutes.setSuffix(" min")
@@ -73,8 +74,8 @@ class SettingsDialog(QDialog):
         column.addWidget(buttons)
         self.resize(440, self.sizeHint().height())
 
-    def _choice(self, name: str, value: str, choices: list[tuple[str, str]]) -> QComboBox:
-        box = QComboBox()
+    def _choice(self, name: str, value: str, choices: list[tuple[str, str]]) -> ComboBox:
+        box = ComboBox()
         for key, text in choices:
             box.addItem(text, key)
         box.setCurrentIndex(box.findData(value))
