@@ -91,9 +91,9 @@ def _chunks(path: Path, feedback: Feedback) -> Iterator[bytes]:
             cut = _last_line_end(text)
             rest = text[cut:]
             if cut:
-                yield _plain_lines(text[:cut])
+                yield _joined_lines(text[:cut])
     if rest.strip():
-        yield _plain_lines(rest + b"\n")
+        yield _joined_lines(rest + b"\n")
 
 
 def _last_line_end(text: bytes) -> int:
@@ -104,13 +104,11 @@ def _last_line_end(text: bytes) -> int:
     return cut
 
 
-def _plain_lines(text: bytes) -> bytes:
-    if b"\\\n" in text or b"\\\r\n" in text:
-        # Only lines of numbers are continued; a GBK name may end with this byte.
-        text = re.sub(rb"(?<=[\d\s])\\\r?\n", b" ", text)
-    if text[:1] in b" \t" or b"\n " in text or b"\n\t" in text:
-        text = re.sub(rb"(?m)^[ \t]+", b"", text)
-    return text
+def _joined_lines(text: bytes) -> bytes:
+    """Join lines that a backslash continues: lines of numbers only, a GBK name may end with it."""
+    if b"\\" not in text:
+        return text
+    return re.sub(rb"(?<=[\d\s])\\\r?\n", b" ", text)
 
 
 class _Parser:
@@ -134,9 +132,11 @@ class _Parser:
 
     def feed(self, chunk: bytes) -> None:
         """Parse whole lines."""
-        buffer = np.frombuffer(chunk, np.uint8)
-        ends = np.flatnonzero(buffer == 10)
-        starts = np.concatenate(([0], ends[:-1] + 1))
+        buffer, starts, ends = _line_borders(chunk)
+        first = buffer[starts]
+        if ((first == 32) | (first == 9)).any():
+            chunk = re.sub(rb"(?m)^[ \t]+", b"", chunk)
+            buffer, starts, ends = _line_borders(chunk)
         kinds = _classify(buffer, starts)
         lines = _Lines(chunk, starts, ends, kinds)
         turns = self._statements(lines)
@@ -296,6 +296,13 @@ class _Lines:
         return _parse(text, np.float64, int(counts.sum())), counts
 
 
+def _line_borders(chunk: bytes) -> tuple[NDArray[np.uint8], IntArray, IntArray]:
+    """Return the bytes, and where each line starts and ends."""
+    buffer = np.frombuffer(chunk, np.uint8)
+    ends = np.flatnonzero(buffer == 10)
+    return buffer, np.concatenate(([0], ends[:-1] + 1)), ends
+
+
 def _classify(buffer: NDArray[np.uint8], starts: IntArray) -> NDArray[np.uint8]:
     first = buffer[starts]
     second = buffer[np.minimum(starts + 1, len(buffer) - 1)]
@@ -331,7 +338,7 @@ def _corners(text: bytes) -> tuple[IntArray, tuple[IntArray, IntArray]]:
     """Return corners per face, and vertex and texture numbers (0 for none) of all corners."""
     buffer = np.frombuffer(text, np.uint8)
     words, counts = _words(buffer)
-    width = _uniform_width(text, buffer, words)
+    width = _uniform_width(buffer, words)
     if width == 0:
         text = _uniform(text)
         width = 3
@@ -341,21 +348,27 @@ def _corners(text: bytes) -> tuple[IntArray, tuple[IntArray, IntArray]]:
     return counts, (rows[:, 0], texture)
 
 
-def _uniform_width(text: bytes, buffer: NDArray[np.uint8], words: IntArray) -> int:
+def _uniform_width(buffer: NDArray[np.uint8], words: IntArray) -> int:
     """Return numbers per corner when all are written alike: 1, 2, 3, -2 for ``a//c``, else 0."""
-    if b"/" not in text or len(words) == 0:
+    slashes = np.flatnonzero(buffer == ord("/"))
+    if len(slashes) == 0 or len(words) == 0:
         return 1
-    slashes = np.cumsum(buffer == ord("/"), dtype=np.int32)
-    each = np.diff(slashes[words], append=slashes[-1])
-    if each.min() != each.max():
+    each, rest = divmod(len(slashes), len(words))
+    if rest or each > 2:
         return 0
-    doubles = text.count(b"//")
-    open_ends = text.count(b"/ ") + text.count(b"/\n") + text.count(b"/\r") + text.count(b"/\t")
-    if each[0] == 2 and doubles == len(words) and open_ends == 0:
+    rows = slashes.reshape(len(words), each)
+    borders = np.append(words[1:], len(buffer))
+    if (rows[:, 0] < words).any() or (rows[:, -1] >= borders).any():
+        return 0
+    open_ends = buffer[rows[:, -1] + 1] <= 32
+    doubled = buffer[rows[:, 0] + 1] == ord("/")
+    if not (open_ends.any() or doubled.any()):
+        return each + 1
+    if each == 2 and doubled.all() and not open_ends.any():
         return -2
-    if each[0] == 2 and doubles == 0 and open_ends == len(words):
+    if each == 2 and open_ends.all() and not doubled.any():
         return 2  # OpenSceneGraph writes "1/1/"
-    return int(each[0]) + 1 if doubles == open_ends == 0 and each[0] <= 2 else 0
+    return 0
 
 
 def _uniform(text: bytes) -> bytes:
