@@ -132,6 +132,19 @@ def test_product_that_fails_is_named_and_the_rest_loads(tmp_path: Path) -> None:
     assert layer.counts["elements"] == 2
 
 
+def test_broken_properties_cost_only_themselves(tmp_path: Path) -> None:
+    """A property set that leads nowhere is a warning about its element; the model loads."""
+    extra = """
+#102=IFCPROPERTYSET('0000000000000000000020',$,'Pset_WallCommon',$,(#999));
+#103=IFCRELDEFINESBYPROPERTIES('0000000000000000000021',$,$,$,(#40),#999);
+#104=IFCRELDEFINESBYPROPERTIES('0000000000000000000022',$,$,$,(#40),#102);
+#105=IFCRELDEFINESBYPROPERTIES('0000000000000000000023',$,$,$,(#40),#12);"""
+    layer, data = model(House(extra=extra).write(tmp_path / "a.ifc"))
+    assert volume(data.vertices, data.triangles) == pytest.approx(24.0)
+    assert any("0000000000000000000009" in w for w in layer.warnings)
+    assert [e.cls for e in data.elements].count("IfcWall") == 1
+
+
 def test_openings_are_cut_and_rooms_are_hidden_at_first(tmp_path: Path) -> None:
     """A hole is cut out of its wall and has no triangles; rooms do, but are not shown."""
     extra = """
@@ -387,6 +400,17 @@ def test_real_counts(real_data: Path, file: str, expected: dict[str, int]) -> No
     assert {name: layer.counts[name] for name in expected} == expected
     assert len({element.id for element in data.elements}) == layer.counts["products"]
     assert not [w for w in layer.warnings if "left out" in w]
+
+
+def test_real_order_is_always_the_same(real_data: Path) -> None:
+    """Threads finish in any order; the arrays do not show it."""
+    path = real_data / "ifc/pcert_sample_scene/Building-Architecture.ifc"
+    first = model(path)[1]
+    for _ in range(3):
+        again = model(path)[1]
+        assert same(first, again)
+        np.testing.assert_array_equal(first.element_index, again.element_index)
+        np.testing.assert_array_equal(first.material_index, again.material_index)
 
 
 def test_real_retired_schema(real_data: Path) -> None:

@@ -113,6 +113,25 @@ def test_property_sets_of_ifc2x3(tmp_path: Path) -> None:
     assert layer.metadata["georeference"] == "ePSet_MapConversion"
 
 
+def test_property_sets_with_numbers_as_text(tmp_path: Path) -> None:
+    """Authoring tools write the numbers as labels; a number is a number."""
+    pairs = {"Eastings": E, "Northings": N, "OrthogonalHeight": H, "XAxisAbscissa": COS30}
+    pairs["XAxisOrdinate"] = SIN30
+    text = ";".join(f"{name}=IFCLABEL('{value!r}')" for name, value in pairs.items())
+    _, data = placed(tmp_path, House(schema="IFC2X3", properties=text))
+    assert_corners(data, corners(1.0))
+
+
+def test_map_conversion_without_an_offset(tmp_path: Path) -> None:
+    """Half a map conversion places nothing, and says so."""
+    house = House(schema="IFC2X3", properties=f"Eastings=IFCLENGTHMEASURE({E!r})")
+    layer, data = placed(tmp_path, house)
+    assert layer.crs is None
+    assert any("lacks its offset" in w for w in layer.warnings)
+    assert data.bounds is not None
+    assert data.bounds.xmin == pytest.approx(-2)
+
+
 def test_large_placements_keep_their_millimetres(tmp_path: Path) -> None:
     """A site placed at full map coordinates, in millimetres, loses nothing to rounding."""
     site = (E * 1000, N * 1000, H * 1000)

@@ -295,6 +295,41 @@ def test_hostile_header_is_refused(
         load(path)
 
 
+def laszip_record(data: bytes) -> int:
+    """Return where the LASzip record of a file begins."""
+    return data.index(b"laszip encoded") - 2 + 54
+
+
+@pytest.mark.parametrize(
+    ("what", "fmt", "value"),
+    [
+        ("chunk size", "<I", 2**31),
+        ("chunk size", "<I", 0),
+        ("item size", "<H", 65_535),
+        ("table offset", "<q", 2**50),
+        ("table offset", "<q", 5),
+        ("number of chunks", "<I", 2**32 - 1),
+        ("number of chunks", "<I", 0),
+        ("layer size", "<I", 2**32 - 1),
+    ],
+)
+def test_hostile_compression_is_refused(tmp_path: Path, what: str, fmt: str, value: int) -> None:
+    """The decoder never sees sizes from which it would allocate gigabytes and abort."""
+    write(tmp_path / "sound.laz", point_format=6)
+    data = (tmp_path / "sound.laz").read_bytes()
+    record, first = laszip_record(data), struct.unpack_from("<I", data, 96)[0]
+    at = {
+        "chunk size": record + 12,
+        "item size": record + 36,
+        "table offset": first,
+        "number of chunks": struct.unpack_from("<q", data, first)[0] + 4,
+        "layer size": first + 8 + 30 + 4,
+    }[what]
+    (tmp_path / "bad.laz").write_bytes(patched(data, at, fmt, value))
+    with pytest.raises(InputError, match="contradicts"):
+        load(tmp_path / "bad.laz")
+
+
 def test_no_points(tmp_path: Path) -> None:
     """A cloud without points is refused, not loaded as nothing."""
     write(tmp_path / "a.las", count=0)

@@ -61,11 +61,21 @@ def declared_position(model: Any, metres_per_unit: float) -> dict[str, Any]:
         world coordinate system, 4 rows, metres), ``metres_per_unit``.
     """
     context = _model_context(model)
-    return {
+    return no_position(metres_per_unit) | {
         "conversion": _map_conversion(model) or _property_conversion(model),
         "site": _site(model, metres_per_unit),
         "true_north": _true_north(context),
         "world": _world(context, metres_per_unit),
+    }
+
+
+def no_position(metres_per_unit: float) -> dict[str, Any]:
+    """Return what `declared_position` gives for a model that says nothing."""
+    return {
+        "conversion": None,
+        "site": None,
+        "true_north": None,
+        "world": None,
         "metres_per_unit": metres_per_unit,
     }
 
@@ -237,13 +247,19 @@ def place(declared: dict[str, Any]) -> Placement:
         placement.metadata["true_north"] = declared["true_north"]
     if conversion is None:
         return placement
+    offset = np.array([_number(v) for v in conversion["offset"]])
+    offset[2] = np.nan_to_num(offset[2])
+    if np.isnan(offset).any():
+        placement.warnings.append(
+            tr("The map conversion lacks its offset; the model keeps its own coordinates.")
+        )
+        return placement
     placement.crs = _named_crs(conversion["crs"], placement.warnings)
     crs_unit = _unit(placement.crs)
     map_unit = conversion["map_unit"] or declared["metres_per_unit"]
-    offset = np.array([_number(v, 0.0) for v in conversion["offset"]])
     map_unit = _believable_unit(placement, conversion, offset, map_unit)
     scale = _scale(conversion, map_unit, declared["metres_per_unit"], placement.warnings)
-    abscissa, ordinate = (_number(v, 0.0) for v in conversion["axis"])
+    abscissa, ordinate = (np.nan_to_num(_number(v)) for v in conversion["axis"])
     angle = math.atan2(ordinate, abscissa) if abscissa or ordinate else 0.0
     turn = np.array(
         [
@@ -263,8 +279,13 @@ def place(declared: dict[str, Any]) -> Placement:
     return placement
 
 
-def _number(value: Any, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else default
+def _number(value: Any) -> float:
+    """Return a number, also one written as text in a property; NaN for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _unit(crs: CRS | None) -> float:
@@ -326,7 +347,7 @@ def _scale(
     By the standard the scale also converts units. Many exporters leave it at 1 in spite of
     different units; a model a thousand times too large is never meant.
     """
-    stated = _number(conversion["scale"], 1.0) or 1.0
+    stated = float(np.nan_to_num(_number(conversion["scale"]))) or 1.0
     scale = stated * map_unit / model_unit
     if abs(scale - 1.0) <= _NEAR_ONE:
         return scale

@@ -11,6 +11,7 @@ import math
 import re
 import shutil
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from plumbline.core.data import AnyArray, FloatArray
-from plumbline.core.errors import InputError
+from plumbline.core.errors import InputError, UserError
 from plumbline.core.i18n import tr
 from plumbline.io.child import Child
-from plumbline.io.ifc_position import declared_position
+from plumbline.io.ifc_position import declared_position, no_position
 
 #: Bytes from the start that hold the header, and the schema named in it.
 HEAD = 65_536
@@ -32,7 +33,8 @@ _VOIDS = "IfcFeatureElementSubtraction"
 _MOST_NAMED = 20
 #: Seconds between two progress messages.
 _PACE = 0.1
-_NO_STYLE = "DefaultMaterial"
+#: Look of triangles for which the file has none.
+_NO_STYLE = ("DefaultMaterial", (0.7, 0.7, 0.7, 1.0))
 
 
 def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
@@ -54,9 +56,23 @@ def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
         ``elements``, ``materials``, ``storeys``, ``spatial``, ``tally``, ``products``,
         ``position``, ``metadata``, ``warnings``.
     """
-    name = args["name"]
+    try:
+        return _tessellate(args, child)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        # References that lead nowhere, values of the wrong type: what is wrong with a damaged
+        # model shows anywhere in the reader.
+        raise InputError(
+            tr("“{name}” cannot be read as IFC.", name=args["name"]),
+            tr("The file is probably damaged; copy or export it again."),
+            traceback.format_exc(),
+        ) from error
+
+
+def _tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
+    name, warnings = args["name"], list[str]()
     child.feedback.step(0.0, 1.0, tr("Reading {name}", name=name))
-    warnings: list[str] = []
     model = _open(args, child, warnings)
     products = list(model.by_type("IfcProduct"))
     if not products:
@@ -64,8 +80,7 @@ def tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
             tr("“{name}” holds no building elements.", name=name),
             tr("Export the model again, with its elements."),
         )
-    order = {product.id(): n for n, product in enumerate(products)}
-    mesh = _Mesh(model, order)
+    mesh = _Mesh(model, {product.id(): n for n, product in enumerate(products)})
     mesh.build(args, child.feedback.part(0.1, 0.85))
     for array, values in mesh.arrays().items():
         child.save(array, values)
@@ -89,12 +104,6 @@ def _open(args: dict[str, Any], child: Child, warnings: list[str]) -> Any:
             )  # fmt: skip
             path = copy
         return ifcopenshell.open(str(path))
-    except Exception as error:  # whatever a damaged file provokes in the reader
-        raise InputError(
-            tr("“{name}” cannot be read as IFC.", name=args["name"]),
-            tr("The file is probably damaged; copy or export it again."),
-            f"{type(error).__name__}: {error}",
-        ) from error
     finally:
         copy.unlink(missing_ok=True)
 
@@ -115,20 +124,31 @@ def _write_as(path: Path, copy: Path, schema: str) -> str:
 
 
 @dataclass
+class _Piece:
+    """The shape of one product; `styles` maps its triangles to `looks`, (name, RGBA) each."""
+
+    product: int
+    shape: str
+    vertices: FloatArray
+    triangles: AnyArray
+    styles: AnyArray
+    looks: list[tuple[str, tuple[float, ...]]]
+
+
+@dataclass
 class _Mesh:
-    """One merged mesh, grown product by product."""
+    """One merged mesh, made of the pieces of all products.
+
+    Threads finish in any order, so that pieces are put in the order of the file at the end: the
+    same file gives the same arrays every time.
+    """
 
     model: Any
     #: Index of each product by its STEP number.
     order: dict[int, int]
+    pieces: list[_Piece] = field(default_factory=list)
     materials: list[dict[str, Any]] = field(default_factory=list)
-    vertices: list[FloatArray] = field(default_factory=list)
-    triangles: list[AnyArray] = field(default_factory=list)
-    material_index: list[AnyArray] = field(default_factory=list)
-    element_index: list[AnyArray] = field(default_factory=list)
-    built: set[int] = field(default_factory=set)
-    count: int = 0
-    _known: dict[str, int] = field(default_factory=dict)
+    _looks: dict[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict)
 
     def build(self, args: dict[str, Any], feedback: Any) -> None:
         """Tessellate every product but the holes, on all threads."""
@@ -136,21 +156,19 @@ class _Mesh:
 
         settings = geom.settings()
         settings.set("mesher-linear-deflection", float(args["tolerance"]))
-        voids = [type_ for type_ in (_VOIDS,) if self.model.by_type(type_)]
-        options: dict[str, Any] = {"exclude": voids} if voids else {}
+        options: dict[str, Any] = {"exclude": [_VOIDS]} if self.model.by_type(_VOIDS) else {}
         iterator = geom.iterator(settings, self.model, int(args["threads"]), **options)
         text = tr("Building the shapes of {name}", name=args["name"])
         feedback.step(0, 100, text)
-        if not iterator.initialize():
-            return
+        more = iterator.initialize()
         told = time.monotonic()
-        while True:
+        while more:
             self._add(iterator.get())
             if time.monotonic() - told > _PACE:
                 told = time.monotonic()
                 feedback.step(iterator.progress(), 100, text)
-            if not iterator.next():
-                return
+            more = iterator.next()
+        self.pieces.sort(key=lambda piece: (piece.product, piece.shape))
 
     def _add(self, shape: Any) -> None:
         number = self.order.get(int(shape.id))
@@ -165,54 +183,47 @@ class _Mesh:
         if not np.isfinite(vertices).all():
             return
         styles = np.frombuffer(geometry.material_ids_buffer, dtype=np.int32)
-        self.vertices.append(vertices)
-        self.triangles.append(triangles + self.count)
-        self.material_index.append(self._styles(geometry, bool((styles < 0).any()))[styles])
-        self.element_index.append(np.full(len(triangles), number, dtype=np.int32))
-        self.count += len(vertices)
-        self.built.add(number)
-
-    def _styles(self, geometry: Any, bare: bool) -> AnyArray:
-        """Return our material index for each style of a shape.
-
-        Triangles without a style have -1, which takes the last: the default one if any is `bare`.
-        """
         colors = np.frombuffer(geometry.colors_buffer, dtype=np.float64).reshape(-1, 4)
-        found = [
-            self._material(style, color)
-            for style, color in zip(geometry.materials, colors, strict=True)
-        ]
-        return np.array([*found, self._default()] if bare else found, dtype=np.int32)
+        looks = [self._look(s, c) for s, c in zip(geometry.materials, colors, strict=True)]
+        # Triangles without a style have -1 and take the last look.
+        looks += [_NO_STYLE] if (styles < 0).any() else []
+        self.pieces.append(_Piece(number, str(geometry.id), vertices, triangles, styles, looks))
 
-    def _material(self, style: Any, color: FloatArray) -> int:
+    def _look(self, style: Any, color: FloatArray) -> tuple[str, tuple[float, ...]]:
+        """Return name and colour of a style."""
         key = str(style.name)
-        if key not in self._known:
+        if key not in self._looks:
             entity = self.model.by_id(style.instance_id()) if style.instance_id() else None
-            name = getattr(entity, "Name", None) or key
-            rgba = [float(v) for v in np.clip(np.nan_to_num(color, nan=0.8), 0.0, 1.0)]
-            self._known[key] = len(self.materials)
-            self.materials.append({"name": str(name), "color": rgba})
-        return self._known[key]
-
-    def _default(self) -> int:
-        if _NO_STYLE not in self._known:
-            self._known[_NO_STYLE] = len(self.materials)
-            self.materials.append({"name": _NO_STYLE, "color": [0.7, 0.7, 0.7, 1.0]})
-        return self._known[_NO_STYLE]
+            rgba = np.clip(np.nan_to_num(color, nan=0.8), 0.0, 1.0)
+            name = str(getattr(entity, "Name", None) or key)
+            self._looks[key] = (name, tuple(float(v) for v in rgba))
+        return self._looks[key]
 
     def arrays(self) -> dict[str, AnyArray]:
-        """Return the merged arrays."""
-        none = np.empty(0, dtype=np.int32)
+        """Return the merged arrays, and fill `materials`."""
+        known: dict[tuple[str, tuple[float, ...]], int] = {}
+        vertices, triangles = [np.empty((0, 3))], [np.empty((0, 3), dtype=np.int32)]
+        styles, owners = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
+        count = 0
+        for piece in self.pieces:
+            index = [known.setdefault(look, len(known)) for look in piece.looks]
+            vertices.append(piece.vertices)
+            triangles.append(piece.triangles + np.int32(count))
+            styles.append(np.array(index, dtype=np.int32)[piece.styles])
+            owners.append(np.full(len(piece.triangles), piece.product, dtype=np.int32))
+            count += len(piece.vertices)
+        self.materials = [{"name": name, "color": list(color)} for name, color in known]
         return {
-            "vertices": np.concatenate([np.empty((0, 3)), *self.vertices]),
-            "triangles": np.concatenate([none.reshape(0, 3), *self.triangles]),
-            "material_index": np.concatenate([none, *self.material_index]),
-            "element_index": np.concatenate([none, *self.element_index]),
+            "vertices": np.concatenate(vertices),
+            "triangles": np.concatenate(triangles),
+            "material_index": np.concatenate(styles),
+            "element_index": np.concatenate(owners),
         }
 
     def warnings(self, products: list[Any]) -> list[str]:
         """Name the products whose body could not be built."""
-        failed = [p for n, p in enumerate(products) if n not in self.built and _has_body(p)]
+        built = {piece.product for piece in self.pieces}
+        failed = [p for n, p in enumerate(products) if n not in built and _has_body(p)]
         lines = [
             tr("{cls} “{name}” ({id}) has a shape that cannot be built; it is left out.",
                cls=p.is_a(), name=p.Name or "", id=p.GlobalId)
@@ -243,7 +254,7 @@ def _describe(model: Any, products: list[Any]) -> dict[str, Any]:
     ids = _unique_ids(products, warnings)
     parents = _parents(model)
     scale = float(calculate_unit_scale(model))
-    elements = [_element(p, ids, parents, model) for p in products]
+    elements = [_element(p, ids, parents, warnings) for p in products]
     shaped = {p.id() for p in products if p.Representation is not None}
     parts = {e.id() for e in model.by_type("IfcElement")}
     return {
@@ -257,7 +268,7 @@ def _describe(model: Any, products: list[Any]) -> dict[str, Any]:
             "elements_with_geometry": len(parts & shaped),
             "spaces": len(model.by_type("IfcSpace")),
         },
-        "position": declared_position(model, scale),
+        "position": _position(model, scale, warnings),
         "metadata": {
             "schema": str(model.schema_identifier),
             "metres_per_unit": scale,
@@ -321,8 +332,20 @@ def _ancestor(entity: Any, parents: dict[int, Any], cls: str) -> Any:
 
 
 def _element(
-    product: Any, ids: dict[int, str], parents: dict[int, Any], model: Any
+    product: Any, ids: dict[int, str], parents: dict[int, Any], warnings: list[str]
 ) -> dict[str, Any]:
+    """Describe a product; one that cannot be described keeps its id and class, with a warning."""
+    bare = {"id": ids[product.id()], "cls": product.is_a()}
+    try:
+        return bare | _description(product, ids, parents)
+    except Exception:  # broken references show anywhere
+        warnings.append(
+            tr("{cls} ({id}) has properties that cannot be read.", cls=bare["cls"], id=bare["id"])
+        )
+        return bare
+
+
+def _description(product: Any, ids: dict[int, str], parents: dict[int, Any]) -> dict[str, Any]:
     from ifcopenshell.util import element as util
 
     storey = _ancestor(product, parents, "IfcBuildingStorey")
@@ -330,8 +353,6 @@ def _element(
     materials = [m.Name for m in util.get_materials(product) if getattr(m, "Name", None)]
     parent = parents.get(product.id())
     return {
-        "id": ids[product.id()],
-        "cls": product.is_a(),
         "name": product.Name or "",
         "storey": (storey.Name or "") if storey is not None else "",
         "type_name": (getattr(kind, "Name", None) or "") if kind is not None else "",
@@ -339,6 +360,15 @@ def _element(
         "parent": ids.get(parent.id(), parent.GlobalId or "") if parent is not None else "",
         "properties": {"Attributes": _attributes(product), **_property_sets(product)},
     }
+
+
+def _position(model: Any, scale: float, warnings: list[str]) -> dict[str, Any]:
+    """Collect what the file says about its position; nothing where that is broken."""
+    try:
+        return declared_position(model, scale)
+    except Exception:  # broken references show anywhere
+        warnings.append(tr("What the file says about its position cannot be read."))
+        return no_position(scale)
 
 
 def _attributes(product: Any) -> dict[str, Any]:
