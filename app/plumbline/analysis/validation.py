@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from plumbline.analysis.params import Params
 from plumbline.core.errors import Problem, UsageError
@@ -89,7 +88,7 @@ def validate(cls: type[P], params: Mapping[str, Any]) -> tuple[P | None, tuple[P
 
 
 def _words(cls: type[Params], name: str, item: dict[str, Any]) -> str:
-    kind, field = item["type"], cls.model_fields.get(name)
+    kind = item["type"]
     if kind == "extra_forbidden":
         known = ", ".join(cls.model_fields)
         return f"{tr(_BY_TYPE[kind])} {tr('The parameters are: {names}.', names=known)}"
@@ -99,7 +98,7 @@ def _words(cls: type[Params], name: str, item: dict[str, Any]) -> str:
         return tr(_BY_TYPE[kind])
     if kind == "value_error":
         return str(item["ctx"]["error"])
-    widget = _widget(field)
+    widget = _widget(cls, name)
     if widget in _BY_WIDGET and not (widget in ("points", "layers") and whole and "ctx" in item):
         return tr(_BY_WIDGET[widget])
     if kind in _BY_TYPE:
@@ -107,6 +106,8 @@ def _words(cls: type[Params], name: str, item: dict[str, Any]) -> str:
     return str(item["msg"])
 
 
-def _widget(field: FieldInfo | None) -> str:
-    extra = field.json_schema_extra if field is not None else None
-    return str(extra.get("widget", "")) if isinstance(extra, dict) else ""
+def _widget(cls: type[Params], name: str) -> str:
+    """Return the widget that a parameter asks for; an optional one says it inside a union."""
+    field = cls.model_json_schema().get("properties", {}).get(name, {})
+    found = (str(part.get("widget", "")) for part in (field, *field.get("anyOf", ())))
+    return next((widget for widget in found if widget), "")

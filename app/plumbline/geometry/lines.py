@@ -12,9 +12,8 @@ import numpy as np
 
 from plumbline.core.data import AnyArray, FloatArray
 
-#: Nodes and weights of the Gauss-Legendre rule on 0..1; exact for polynomials of degree 31.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+#: Below this change of slope the closed form of an arc loses digits, and Simpson's rule has them.
+_STRAIGHT = 1e-3
 
 
 def azimuth(dx: float, dy: float) -> float | None:
@@ -86,11 +85,29 @@ def parabola_arcs(
     d, z0, zm, z1 = (np.asarray(v, float) for v in (lengths, z_start, z_middle, z_end))
     first = (4 * zm - 3 * z0 - z1) / d
     last = (z0 - 4 * zm + 3 * z1) / d
-    slopes = first[:, None] + (last - first)[:, None] * _NODES
-    length = float((np.sqrt(1 + slopes**2) @ _WEIGHTS * d).sum())
+    length = float((_mean_stretch(first, last) * d).sum())
     ascent = float((_positive_mean(first, last) * d).sum())
     descent = float((_positive_mean(-first, -last) * d).sum())
     return length, ascent, descent
+
+
+def _mean_stretch(first: FloatArray, last: FloatArray) -> FloatArray:
+    """Return the mean of ``sqrt(1 + s²)`` over slopes s that run linearly."""
+
+    def stretch(s: FloatArray) -> FloatArray:
+        value: FloatArray = np.hypot(1.0, s)
+        return value
+
+    def integral(s: FloatArray) -> FloatArray:
+        value: FloatArray = (s * stretch(s) + np.arcsinh(s)) / 2
+        return value
+
+    change = last - first
+    straight = np.abs(change) < _STRAIGHT
+    simpson = (stretch(first) + 4 * stretch((first + last) / 2) + stretch(last)) / 6
+    closed = (integral(last) - integral(first)) / np.where(straight, 1.0, change)
+    mean: FloatArray = np.where(straight, simpson, closed)
+    return mean
 
 
 def _positive_mean(first: FloatArray, last: FloatArray) -> FloatArray:
