@@ -61,6 +61,7 @@ def test_heights_do_not_part_two_systems_and_the_plane_does() -> None:
 
 
 def test_transformer_takes_east_first_whatever_the_axes_say() -> None:
-    # EPSG:4490 has latitude first, EPSG:4549 northing first; value from the series in test_georeference.
+    # EPSG:4490 has latitude first, EPSG:4549 northing first;
+    # the value is from the series in test_georeference.
     x, y = transformer(parse_crs("EPSG:4490"), parse_crs("EPSG:4549")).transform(120.5, 36.1)
     assert (x, y) == pytest.approx((545025.0362, 3996754.4176), abs=1e-4)

@@ -52,6 +52,18 @@ def test_a_wrong_number_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0.500 m" in check.detail
 
 
+def test_a_plugin_that_cannot_be_used_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "office_trees").mkdir()
+    (tmp_path / "office_trees" / "plugin.toml").write_text("[plugin", encoding="utf-8")
+    monkeypatch.setenv("PLUMBLINE_PLUGINS", str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    check = one(monkeypatch, selftest.check_plugins)
+    assert check.status == "warning"
+    assert "office_trees" in check.detail
+
+
 @pytest.mark.parametrize(
     ("code", "detail"),
     [

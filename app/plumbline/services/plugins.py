@@ -155,17 +155,17 @@ class PluginHost:
         if info.api_version != API_VERSION:
             raise UsageError(
                 tr(
-                    "It was written for version {wanted} of the interface, this is {have}.",
+                    "it was written for version {wanted} of the interface, this is {have}.",
                     wanted=info.api_version,
                     have=API_VERSION,
                 )
             )
-        _refuse_repeated("plugin", [info.id], [p.manifest.plugin.id for p in self.plugins])
+        _refuse_repeated([info.id], [p.manifest.plugin.id for p in self.plugins])
         panels = [panel.id for panel in plugin.manifest.panels]
-        _refuse_repeated("panel", panels, [panel.id for panel in self.panels])
+        _refuse_repeated(panels, [panel.id for panel in self.panels])
         analyses = [analysis.id for analysis in plugin.manifest.analyses]
         others = [a.id for p in self.plugins for a in p.manifest.analyses]
-        _refuse_repeated("analysis", analyses, others)
+        _refuse_repeated(analyses, others)
         for analysis in plugin.manifest.analyses:
             self._registry.add(analysis.id, analysis.class_, analysis.title)
         translations = plugin.folder / "translations"
@@ -239,12 +239,10 @@ def _read_manifest(folder: Path, package: str) -> Manifest:
     return manifest
 
 
-def _refuse_repeated(what: str, ids: list[str], others: list[str]) -> None:
+def _refuse_repeated(ids: list[str], others: list[str]) -> None:
     for n, one in enumerate(ids):
         if one in others or one in ids[:n]:
-            raise UsageError(
-                tr("there are two with the id “{id}” ({what}).", id=one, what=what),
-            )
+            raise UsageError(tr("the id “{id}” is taken already.", id=one))
 
 
 def plugin_folders() -> list[Path]:

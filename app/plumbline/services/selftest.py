@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plumbline import __version__, api
+from plumbline.analysis.registry import Registry
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import LANGUAGES, N_, tr
 from plumbline.core.resources import resource
 from plumbline.services import paths
+from plumbline.services.plugins import PluginHost, plugin_folders
 
 Status = Literal["passed", "warning", "failed", "skipped"]
 
@@ -60,9 +62,25 @@ model = ifcopenshell.file(schema="IFC4")
 assert model.create_entity("IfcProject", ifcopenshell.guid.new()).is_a("IfcProject")
 print("ifcopenshell " + ifcopenshell.version + ", GDAL " + rasterio.__gdal_version__)
 """
+RAY = """
+import numpy as np
+from importlib.metadata import version
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+scene = EmbreeScene()
+corners = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0]], dtype=np.float32)
+TriangleMesh(scene, corners, np.array([[0, 1, 2]], dtype=np.int32))
+start, down = np.array([[[1, 1, 3]], [[0, 0, -1]]], dtype=np.float32)
+distance = float(scene.run(start, down, query="DISTANCE")[0])
+assert abs(distance - 3.0) < 1e-6, distance
+print("embreex " + version("embreex"))
+"""
 # Length of the meridian of the CGCS2000 ellipsoid from the equator to 36 degrees north, metres;
 # integrated numerically, independent of PROJ.
 MERIDIAN_36 = 3985542.6703
+# Qingdao, 120.5 E 36.1 N on CGCS2000, in EPSG:4549, metres: from Krüger's series for the transverse
+# Mercator (Karney 2011, J. Geodesy 85, eq. 35), independent of PROJ.
+QINGDAO = (545025.0362, 3996754.4176)
 
 
 @dataclass(frozen=True)
@@ -196,11 +214,12 @@ def check_resources() -> str:
 
 
 def check_projection() -> str:
-    """Transform a point on the central meridian, whose coordinates follow from geometry."""
+    """Transform a point on the central meridian, which follows from geometry, and one beside it."""
     to_grid = api.transformer(api.parse_crs("EPSG:4490"), api.parse_crs("EPSG:4549"))
-    easting, northing = to_grid.transform(120.0, 36.0)
-    error = max(abs(easting - 500_000.0), abs(northing - MERIDIAN_36))
-    if error > 0.001:
+    found = (*to_grid.transform(120.0, 36.0), *to_grid.transform(120.5, 36.1))
+    known = (500_000.0, MERIDIAN_36, *QINGDAO)
+    error = max(abs(a - b) for a, b in zip(found, known, strict=True))
+    if not error <= 0.001:  # not a number is wrong too
         raise RuntimeError(tr("Coordinates are wrong by {error:.3f} m.", error=error))
     return tr("CGCS2000 to EPSG:4549 within {error:.4f} m", error=error)
 
@@ -212,6 +231,21 @@ def check_measurement() -> str:
     if length != 13.0:
         raise RuntimeError(tr("The line of 13 m measures {length} m.", length=length))
     return tr("a line of 13 m measures {length} m", length=length)
+
+
+def check_plugins() -> str:
+    """Read the manifests of all plugins; a registry of its own keeps the real one as it is."""
+    host = PluginHost(plugin_folders(), Registry())
+    found = host.discover()
+    names = ", ".join(f"{plugin.title} {plugin.manifest.plugin.version}" for plugin in found)
+    if host.problems:
+        raise DoubtfulError(" ".join(host.problems), tr("Update the plugin or remove it."))
+    return names or "–"
+
+
+def check_rays() -> str:
+    """Shoot a ray at a triangle 3 m away, in a child process."""
+    return _child(RAY)
 
 
 def check_loaders() -> str:
@@ -321,9 +355,11 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     (N_("Icons, themes, translations"), check_resources),
     (N_("Coordinate transformation"), check_projection),
     (N_("Measurement"), check_measurement),
+    (N_("Ray casting"), check_rays),
     (N_("Loaders"), check_loaders),
     (N_("Tables and Chinese text"), check_tables),
     (N_("Libraries for files and IFC"), check_libraries),
+    (N_("Plugins"), check_plugins),
     (N_("OpenGL"), check_graphics),
     (N_("Window"), check_window),
     (N_("Chinese font"), check_chinese_font),

@@ -60,6 +60,13 @@ CREATE TABLE plumbline_data (
 """
 
 _MESH_ARRAYS = ("vertices", "triangles", "uv", "colors", "material_index", "element_index")
+#: What a building model has beyond a mesh.
+_BIM_FIELDS: dict[str, Any] = {
+    "storeys": list[Storey],
+    "spatial": dict[str, str],
+    "products": int,
+    "tally": dict[str, int],
+}
 _DTYPE = re.compile(r"(object|bool(ean)?|u?int\d{1,2}|U?Int\d{1,2}|[Ff]loat\d{2}|datetime64\[.+\])")
 
 
@@ -353,7 +360,7 @@ def _to_arrays(
             arrays[f"texture:{n}"] = np.frombuffer(encoded, dtype=np.uint8)
     if not isinstance(data, BimData):
         return "mesh", arrays, description
-    description |= {f.name: getattr(data, f.name) for f in fields(BimData)[-3:]}
+    description |= {name: getattr(data, name) for name in _BIM_FIELDS}
     return "bim", arrays, description
 
 
@@ -380,13 +387,12 @@ def _from_arrays(
     parts: dict[str, Any] = {name: arrays[name] for name in _MESH_ARRAYS if name in arrays}
     if kind == "mesh":
         return MeshData(**parts, materials=materials, elements=elements)
+    own = _BIM_FIELDS.items()
     return BimData(
         **parts,
         materials=materials,
         elements=elements,
-        storeys=TypeAdapter(list[Storey]).validate_python(description["storeys"]),
-        spatial=TypeAdapter(dict[str, str]).validate_python(description["spatial"]),
-        products=int(description["products"]),
+        **{name: TypeAdapter(kind).validate_python(description[name]) for name, kind in own},
     )
 
 
