@@ -36,17 +36,16 @@ os.environ.setdefault("PYTEST_QT_API", "pyside6")
 
 
 def tier_of(path: Path) -> str:
-    """Return the tier that a test file belongs to."""
-    folder = path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) else ""
-    if folder in ("ui", "ui_kit") or path.stem.endswith(("_ui", "_panel")):
+    """Return the tier that a test file or a folder of them belongs to."""
+    folder = path.relative_to(TESTS).parts[:1] if path.is_relative_to(TESTS) else ()
+    if folder in (("ui",), ("ui_kit",)) or path.stem.endswith(("_ui", "_panel")):
         return "ui"
-    return "render" if folder == "render" or path.stem.endswith("_render") else "headless"
+    return "render" if folder == ("render",) or path.stem.endswith("_render") else "headless"
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out the files of tiers that cannot run here."""
-    is_test = collection_path.suffix == ".py" and collection_path.name != "conftest.py"
-    return True if is_test and tier_of(collection_path) in ABSENT else None
+    """Leave out the folders and files of tiers that cannot run here."""
+    return True if tier_of(collection_path) in ABSENT else None
 
 
 def pytest_report_header() -> list[str]:
