@@ -295,6 +295,8 @@ def test_geojson_is_wgs84_unless_it_says_otherwise(tmp_path: Path) -> None:
 def test_geojson_in_metres_without_crs_is_not_taken_for_degrees(tmp_path: Path) -> None:
     layer, _ = one(write(tmp_path / "a.geojson", geojson(534000, 4003000)))
     assert layer.crs is None
+    assert isinstance(layer.data, VectorData)
+    assert layer.data.features.crs is None
     assert len(layer.warnings) == 1
 
 
@@ -323,6 +325,7 @@ def test_a_file_without_crs_stays_without_one(tmp_path: Path) -> None:
         ("a.fgb", b"id,x,y\n1,2,3\n", "not what its name says"),
         ("a.geojson", b"<OGRVRTDataSource></OGRVRTDataSource>", "not what its name says"),
         ("a.json", b'{"type": "Topology", "objects": {}, "arcs": []}', "cannot be read"),
+        ("a.json", b'{"type": "gdal_streamed_alg", "command_line": "x"}', "not what its name says"),
         ("a.json", b'{"hello": "world"}', "not what its name says"),
         ("a.json", b'{"type": "FeatureCollection", "features": [', "cut off"),
     ],

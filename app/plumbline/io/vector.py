@@ -8,6 +8,8 @@ without one.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 #: Features read between two looks at the cancel button.
 BATCH = 20_000
+READ_OPTIONS: dict[str, Any] = {
+    "fid_as_index": True,
+    "on_invalid": "ignore",
+    "datetime_as_string": True,
+}
 #: Tables of a Plumbline project, not layers that somebody wants to open.
 OWN_TABLES = "plumbline_"
 #: Names of attributes that hold the height of a building, lower case.
@@ -103,7 +110,8 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
         head = stream.read(65_536).decode("utf-8-sig", "replace").lstrip()
         stream.seek(-min(4096, path.stat().st_size), 2)
         tail = stream.read().rstrip(b" \t\r\n\0")
-    if not head.startswith("{"):
+    # A pipeline of GDAL commands is also JSON, and would run while it is opened.
+    if not head.startswith("{") or "gdal_streamed_alg" in head:
         raise mislabelled(path, title)
     if re.search(r'"type"\s*:\s*"CityJSON', head) or '"CityObjects"' in head:
         raise InputError(
@@ -121,6 +129,8 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
             max(abs(box.xmin), abs(box.xmax)) <= 360 and max(abs(box.ymin), abs(box.ymax)) <= 90
         )
         if layer.crs is not None and layer.crs.is_geographic and not degrees:
+            assert isinstance(layer.data, VectorData)
+            layer.data.features = layer.data.features.set_crs(None, allow_override=True)
             layer.crs = None
             layer.metadata["crs_source"] = "none"
             layer.warnings.append(
@@ -132,8 +142,10 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
 def _load(
     path: Path, context: LoadContext, title: str, driver: str, encoding: Encoding | None = None
 ) -> list[Layer]:
-    with reading(path, title), library_notes() as notes:
-        names, several = _layer_names(path, title, context.sublayer)
+    with reading(path, title), _recognised(path, title), library_notes() as notes:
+        names, several = [path.stem], False
+        if driver != "GeoJSON":  # it holds one layer, and each look parses the whole file
+            names, several = _layer_names(path, context.sublayer)
         layers = []
         for n, name in enumerate(names):
             feedback = context.feedback.part(n / len(names), (n + 1) / len(names))
@@ -149,17 +161,24 @@ def _load(
     return layers
 
 
-def _layer_names(path: Path, title: str, wanted: str) -> tuple[list[str], bool]:
-    """Return the names of the layers to read, and whether the file has several tables."""
-    import pyogrio
+@contextmanager
+def _recognised(path: Path, title: str) -> Iterator[None]:
+    """Say that a file is mislabelled where GDAL does not recognise it."""
     from pyogrio.errors import DataSourceError
 
     try:
-        found = pyogrio.list_layers(path)
+        yield
     except DataSourceError as error:
         if "not recognized" in str(error):
             raise mislabelled(path, title, str(error)) from error
         raise
+
+
+def _layer_names(path: Path, wanted: str) -> tuple[list[str], bool]:
+    """Return the names of the layers to read, and whether the file has several tables."""
+    import pyogrio
+
+    found = pyogrio.list_layers(path)
     tables = [(str(n), kind) for n, kind in found if not str(n).startswith(OWN_TABLES)]
     names = [name for name, kind in tables if kind is not None]
     if not names:
@@ -185,12 +204,17 @@ def _read_layer(
 ) -> Layer:
     import pyogrio
 
-    info = pyogrio.read_info(path, layer=name, force_feature_count=True)
-    if info["driver"] != driver:
-        raise mislabelled(path, title, f"GDAL driver {info['driver']}")
-    frame = _read_frame(path, name, int(info["features"]), feedback, driver, encoding)
-    if len(frame) < info["features"]:
-        raise ValueError(tr("it is cut off"))
+    if driver == "GeoJSON":
+        feedback.step(0, 1, tr("Reading {name}", name=path.name))
+        frame = _read_texts(path, None, dict(READ_OPTIONS))
+    else:
+        info = pyogrio.read_info(path, layer=name, force_feature_count=True)
+        if info["driver"] != driver:
+            raise mislabelled(path, title, f"GDAL driver {info['driver']}")
+        frame = _read_frame(path, name, int(info["features"]), feedback, encoding)
+        if len(frame) < info["features"]:
+            raise ValueError(tr("it is cut off"))
+    feedback.check()
     frame.index = frame.index.rename("fid") if frame.index.is_unique else np.arange(len(frame))
     metadata: dict[str, Any] = {
         "format": title,
@@ -213,24 +237,18 @@ def _read_layer(
 
 
 def _read_frame(
-    path: Path, name: str, count: int, feedback: Feedback, driver: str, encoding: Encoding | None
+    path: Path, name: str, count: int, feedback: Feedback, encoding: Encoding | None
 ) -> GeoDataFrame:
-    """Read a layer in batches; GeoJSON at once, since each batch would parse the whole file."""
+    """Read a layer in batches."""
     import pandas as pd
 
     codec = encoding.name if encoding is not None else None
-    batch = max(count, 1) if driver == "GeoJSON" else BATCH
     frames = []
-    for start in range(0, max(count, 1), batch):
+    for start in range(0, max(count, 1), BATCH):
         feedback.step(start, max(count, 1), tr("Reading {name}", name=path.name))
-        options: dict[str, Any] = {
-            "layer": name,
-            "fid_as_index": True,
-            "on_invalid": "ignore",
-            "datetime_as_string": True,
-        }
-        if batch < count:
-            options |= {"skip_features": start, "max_features": min(batch, count - start)}
+        options = {"layer": name, **READ_OPTIONS}
+        if count > BATCH:
+            options |= {"skip_features": start, "max_features": min(BATCH, count - start)}
         frames.append(_read_texts(path, codec, options))
     if len(frames) == 1:
         return frames[0]
