@@ -106,7 +106,8 @@ class _Blocks:
         if len(blocks) == 0:
             return np.empty(0, dtype=np.intp)
         members = self._starts[blocks][:, None] + np.arange(BLOCK)
-        return self._order[members[members < len(self._order)]]
+        chosen: NDArray[np.intp] = self._order[members[members < len(self._order)]]
+        return chosen
 
 
 def _curve_order(centers: FloatArray) -> NDArray[np.intp]:

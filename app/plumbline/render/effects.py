@@ -101,7 +101,7 @@ class Effects:
 
     def release(self) -> None:
         """Take the passes away and give their memory on the graphics card back."""
-        self._renderer.SetPass(None)
+        self._renderer.SetPass(None)  # type: ignore[arg-type]  # VTK takes nullptr
         window = self._renderer.GetRenderWindow()
         for item in self._passes:
             item.ReleaseGraphicsResources(window)

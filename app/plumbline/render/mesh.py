@@ -76,7 +76,9 @@ def _parts(request: Request, data: MeshData, kept: NDArray[np.intp]) -> list[Par
     rest = np.ones(len(kept), dtype=bool)
     for number in textured:
         texture = data.materials[number].texture
-        assert texture is not None and material is not None  # noqa: PT018
+        assert texture is not None
+        assert material is not None
+        assert data.uv is not None
         image = read_texture(texture, request.budget.texture_side)
         chosen = material[kept] == number
         if image is None or not chosen.any():

@@ -245,7 +245,7 @@ def build(part: Part, scale: float = 1.0) -> Drawn:
 
 def _appearance(actor: vtkActor, part: Part, scale: float) -> None:
     look = actor.GetProperty()
-    look.SetColor(rgb(part.color))
+    look.SetColor(*rgb(part.color))
     look.SetAmbient(0.28 if part.lit else 1.0)
     look.SetDiffuse(0.78 if part.lit else 0.0)
     look.SetLighting(part.lit)

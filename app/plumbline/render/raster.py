@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,9 @@ def prepare(request: Request) -> Prepared:
     return _terrain(request, data) if data.role == "terrain" else _imagery(request, data)
 
 
+#: Cells of the window in which a pick is solved; more than any window has.
+_WINDOW = 4_000_000
+
 # -- terrain -------------------------------------------------------------------------------------
 
 
@@ -31,29 +36,40 @@ class Terrain:
         self._data = data
         self._drawn = drawn
         self._reduced = drawn.heights.size < 0.99 * data.width * data.height
+        self._reach = 24 * GroundGrid(drawn).cell
+        self._window: tuple[FloatArray, HeightField | None] | None = None
 
     def hit(self, ray: Ray) -> Hit | None:
         """Return where the ray meets the ground."""
         rough = self._drawn.hit(ray)
         if rough is None or not self._reduced:
             return rough
-        x, y = rough.position[:2]
-        reach = 24 * GroundGrid(self._drawn).cell
-        around = (x - reach, y - reach, x + reach, y + reach)
-        fine = _read(self._request, self._data, around)
+        fine = self._cells_around(rough.position[:2])
         if fine is None:
             return rough
         # Only this window counts: nearer hills would have been met by the drawn grid.
-        exact = fine.hit(Ray(ray.origin, ray.direction, start=max(ray.start, rough.t - 2 * reach)))
-        return exact or rough
+        start = max(ray.start, rough.t - self._reach)
+        return fine.hit(replace(ray, start=start)) or rough
+
+    def _cells_around(self, place: FloatArray) -> HeightField | None:
+        """Return the cells of the file around a place; the last ones are kept for the next."""
+        known = self._window
+        if known is None or np.abs(known[0] - place).max() > self._reach / 2:
+            low, high = place - self._reach, place + self._reach
+            around = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+            self._window = known = (place, _read(self._request, self._data, _WINDOW, around))
+        return known[1]
 
 
 def _read(
-    request: Request, data: RasterData, bounds: tuple[float, float, float, float] | None = None
+    request: Request,
+    data: RasterData,
+    cells: int,
+    bounds: tuple[float, float, float, float] | None = None,
 ) -> HeightField | None:
     from plumbline.io.raster import read_grid
 
-    heights, transform = read_grid(data, request.budget.terrain_cells, bounds)
+    heights, transform = read_grid(data, cells, bounds)
     if min(heights.shape) < 2:
         return None
     field = HeightField(np.asarray(heights), transform)
@@ -77,7 +93,7 @@ def _clipped(field: HeightField, request: Request) -> AnyArray:
 
 
 def _terrain(request: Request, data: RasterData) -> Prepared:
-    field = _read(request, data)
+    field = _read(request, data, request.budget.terrain_cells)
     if field is None or not np.isfinite(field.heights).any():
         return Prepared()
     points, triangles, normals = relief(field, request.budget.terrain_tolerance)

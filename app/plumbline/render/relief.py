@@ -166,7 +166,7 @@ def _cut(
 
 def _normals(field: HeightField, col: AnyArray, row: AnyArray) -> NDArray[np.float32]:
     heights = np.asarray(field.heights, dtype=np.float32)
-    by_row, by_col = np.gradient(heights)
+    by_row, by_col = np.gradient(heights, axis=0), np.gradient(heights, axis=1)
     inverse = np.linalg.inv(
         np.array(
             [[field.transform[0], field.transform[1]], [field.transform[3], field.transform[4]]]
@@ -174,4 +174,7 @@ def _normals(field: HeightField, col: AnyArray, row: AnyArray) -> NDArray[np.flo
     )
     slope = np.nan_to_num(np.column_stack([by_col[row, col], by_row[row, col]])) @ inverse
     normals = np.column_stack([-slope, np.ones(len(slope))])
-    return (normals / np.linalg.norm(normals, axis=1)[:, None]).astype(np.float32)
+    unit: NDArray[np.float32] = (normals / np.linalg.norm(normals, axis=1)[:, None]).astype(
+        np.float32
+    )
+    return unit

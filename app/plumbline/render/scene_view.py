@@ -348,9 +348,13 @@ class SceneView:
         )
         resting = not self._moving
         self._effects.soften(self._drawn_bounds() if eye_dome and surfaces else None)
-        reach = float(np.clip(moves.distance(self._camera) * 0.03, 0.3, 12.0))
+        # In steps, so that a small movement does not build the passes anew.
+        reach = float(
+            np.clip(2.0 ** np.round(np.log2(moves.distance(self._camera) * 0.03)), 0.25, 16.0)
+        )
         self._effects.set_depth(
-            occlusion=resting and bool(self._shown),
+            # VTK's ambient occlusion darkens everything in parallel projection.
+            occlusion=resting and bool(self._shown) and not self._camera.parallel,
             eye_dome=resting and eye_dome,
             smooth=resting,
             reach=reach,
@@ -372,7 +376,10 @@ class SceneView:
         """Move the camera, at once or with a short ease."""
         if animate and self._request_render is None:
             self._ease(camera)
+        other_projection = camera.parallel != self._camera.parallel
         self._camera = camera
+        if other_projection:
+            self._update_effects()
         self._apply_camera()
 
     def _ease(self, target: Camera) -> None:
@@ -391,9 +398,9 @@ class SceneView:
     def _place_camera(self) -> None:
         camera, to_local = self._camera, self.scene.georeference.to_local
         eye = self._renderer.GetActiveCamera()
-        eye.SetPosition(to_local(np.array(camera.position)))
-        eye.SetFocalPoint(to_local(np.array(camera.focal_point)))
-        eye.SetViewUp(moves.axes(camera)[1])
+        eye.SetPosition(*to_local(np.array(camera.position)))
+        eye.SetFocalPoint(*to_local(np.array(camera.focal_point)))
+        eye.SetViewUp(*moves.axes(camera)[1])
         eye.SetParallelProjection(camera.parallel)
         eye.SetParallelScale(camera.parallel_scale)
         eye.SetViewAngle(camera.view_angle)
@@ -518,24 +525,9 @@ class SceneView:
         return pick(ray, candidates)
 
     def hover_position(self, x: float, y: float) -> Point | None:
-        """Return the place under a pixel: from the depth of the last frame while the camera moves.
-
-        At rest it is as exact as `pick`.
-        """
-        if not self._moving:
-            found = self.pick(x, y)
-            return found.position if found else None
-        depth = float(self.plotter.render_window.GetZbufferDataAtPoint(int(x), int(y)))
-        if not 0.0 < depth < 1.0:
-            return None
-        near, far = self._renderer.GetActiveCamera().GetClippingRange()
-        along = near + depth * (far - near)
-        if not self._camera.parallel:
-            along = far * near / (far - depth * (far - near))
-        ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
-        forward = moves.axes(self._camera)[2]
-        place = ray.at(along / float(ray.direction @ forward))
-        return (float(place[0]), float(place[1]), float(place[2]))
+        """Return the place under a pixel, None over the sky; as exact as `pick`, and as fast."""
+        found = self.pick(x, y)
+        return found.position if found else None
 
     # -- overlays --------------------------------------------------------------------------
 

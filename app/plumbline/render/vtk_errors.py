@@ -28,19 +28,19 @@ def install() -> None:
         return
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     window = vtkStringOutputWindow()
-    window.AddObserver("ErrorEvent", _on_error)
-    window.AddObserver("WarningEvent", _on_warning)
+    window.AddObserver("ErrorEvent", _on_error)  # type: ignore[arg-type]
+    window.AddObserver("WarningEvent", _on_warning)  # type: ignore[arg-type]
     vtkOutputWindow.SetInstance(window)
     _window = window
 
 
-@calldata_type(VTK_STRING)
+@calldata_type(VTK_STRING)  # type: ignore[untyped-decorator]
 def _on_error(_caller: object, _event: str, message: str) -> None:
     log.error(message.strip())
     _errors.append(message.strip())
 
 
-@calldata_type(VTK_STRING)
+@calldata_type(VTK_STRING)  # type: ignore[untyped-decorator]
 def _on_warning(_caller: object, _event: str, message: str) -> None:
     # For developers of VTK ("bad X server connection" before it falls back to EGL): no alarm.
     log.info(message.strip())
