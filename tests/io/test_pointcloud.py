@@ -197,6 +197,16 @@ def test_feet_stay_feet_and_are_said(tmp_path: Path) -> None:
     assert any("heights" in w for w in layer.warnings)
 
 
+def test_stated_metres_replace_assumed_feet(tmp_path: Path) -> None:
+    """Heights that were feet only because the plane was are metres once the user states metres."""
+    path = tmp_path / "a.las"
+    write(path, point_format=6, crs=2994, offset=(637_000.0, 851_000.0, 500.0))
+    metres = CRS.from_epsg(32651)
+    layer, data = cloud(path, crs="EPSG:32650", target_crs=metres)
+    assert data.points[:, 2].mean() == pytest.approx(500, abs=2)
+    assert layer.crs == metres
+
+
 def test_us_survey_feet_are_told_apart(tmp_path: Path) -> None:
     """A US survey foot is 1200/3937 m, 2 ppm more than an international foot: 1.3 m in Texas."""
     path = tmp_path / "a.las"

@@ -32,6 +32,8 @@ _RECORD_LENGTHS = (20, 28, 26, 34, 57, 63, 30, 36, 38, 59, 67)
 _MAX_POINTS_PER_BYTE = 8
 #: Points that a small compressed file may hold whatever its size.
 _SMALL_CLOUD = 1_000_000
+#: GeoTIFF key with the EPSG code of the unit of heights.
+_VERTICAL_UNITS = 4099
 #: Largest distance from the mean earth radius that a geocentric survey can have, metres.
 _EARTH_RADIUS, _RADIUS_MARGIN = 6_371_000.0, 100_000.0
 
@@ -167,7 +169,8 @@ class DeclaredCrs:
     crs : CRS, optional
         The CRS to use; None where none is declared or the declared one cannot be true.
     metadata : dict
-        ``crs_source``, ``crs_declared``, ``units``, ``vertical_units``, ``z_factor``.
+        ``crs_source``, ``crs_declared``, ``crs_doubt``, ``units``, ``vertical_units``,
+        ``z_factor`` (metres per unit of height), ``z_factor_source``.
     """
 
     crs: CRS | None = None
@@ -288,17 +291,14 @@ def _impossible(crs: CRS, bounds: Bounds) -> str:
 def _note_units(crs: CRS, keys: dict[int, int], declared: DeclaredCrs) -> None:
     """Note the units of plane and height; heights without a unit take that of the plane."""
     axis = crs.axis_info[0]
-    declared.metadata["units"] = axis.unit_name
+    stated = {9001: ("metre", 1.0), 9002: ("foot", 0.3048), 9003: ("US survey foot", 1200 / 3937)}
     if len(crs.axis_info) == 3:
         height = crs.axis_info[2]
-        declared.metadata["vertical_units"] = height.unit_name
-        declared.metadata["z_factor"] = height.unit_conversion_factor
-        return
-    stated = {9001: ("metre", 1.0), 9002: ("foot", 0.3048), 9003: ("US survey foot", 1200 / 3937)}
-    if keys.get(4099) in stated:
-        name, factor = stated[keys[4099]]
+        name, factor, source = height.unit_name, height.unit_conversion_factor, "crs"
+    elif keys.get(_VERTICAL_UNITS) in stated:
+        name, factor, source = *stated[keys[_VERTICAL_UNITS]], "header key"
     elif crs.is_projected:
-        name, factor = axis.unit_name, axis.unit_conversion_factor
+        name, factor, source = axis.unit_name, axis.unit_conversion_factor, "plane"
         if not math.isclose(factor, 1.0):
             declared.warnings.append(
                 tr(
@@ -308,6 +308,10 @@ def _note_units(crs: CRS, keys: dict[int, int], declared: DeclaredCrs) -> None:
                 )
             )
     else:
-        name, factor = "metre", 1.0
-    declared.metadata["vertical_units"] = name
-    declared.metadata["z_factor"] = factor
+        name, factor, source = "metre", 1.0, "plane"
+    declared.metadata |= {
+        "units": axis.unit_name,
+        "vertical_units": name,
+        "z_factor": factor,
+        "z_factor_source": source,
+    }

@@ -276,6 +276,10 @@ def _state_crs(layer: Layer, crs: CRS) -> None:
     """Take the CRS that the user states instead of what the file says."""
     layer.crs = crs
     layer.metadata["crs_source"] = "user"
+    if layer.metadata.get("z_factor_source") == "plane":
+        # The unit of heights was taken from the CRS that the user has just replaced.
+        for key in ("z_factor", "z_factor_source", "vertical_units", "units"):
+            layer.metadata.pop(key, None)
     if isinstance(layer.data, RasterData):
         layer.data.crs = crs
     elif isinstance(layer.data, VectorData):
