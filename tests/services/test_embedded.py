@@ -72,6 +72,8 @@ def test_features_with_every_type_of_attribute(tmp_path: Path) -> None:
                 dtype="datetime64[ms]",
             ).to_numpy(),
             "at": pd.to_datetime([datetime(2026, 1, 1, tzinfo=UTC)] * 3),
+            "fine": pd.array(["2026-01-01T00:00:00.123456789"] * 3, dtype="datetime64[ns]"),
+            "here": pd.date_range("2026-03-29", periods=3, freq="D", tz="Europe/Amsterdam"),
             "tags": [["a", 1], {"b": None}, None],
             "FID": [7, 8, 9],
             "Fid": ["x", "y", 'quote " and ; --'],
@@ -89,6 +91,10 @@ def test_features_with_every_type_of_attribute(tmp_path: Path) -> None:
     assert isinstance(data, VectorData)
     assert data.has_z
     assert_geodataframe_equal(data.features, frame, check_dtype=False, check_index_type=False)
+    other = gpd.read_file(tmp_path / "p.plumb.gpkg", layer="成果")
+    assert other["seen"].tolist()[2] == frame["seen"].iloc[2]
+    assert other["at"].tolist() == frame["at"].tolist()
+    assert other.geometry.has_z.tolist() == [False, False, True]
     assert data.features["tags"].tolist() == [["a", 1], {"b": None}, None]
     for column in ("层数", "高度", "拆迁", "count", "seen", "FID"):
         assert data.features[column].dtype == frame[column].dtype, column

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 import sqlite3
 import sys
@@ -214,6 +213,7 @@ def test_a_disk_that_fills_up_leaves_the_last_save(
 
 def with_file_limit(size: int, action: Callable[[], None]) -> None:
     """Run with a limit to the size of files: writes beyond it fail as on a full disk."""
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))

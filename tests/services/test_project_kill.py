@@ -24,6 +24,8 @@ from plumbline.services.project import open_project, read_project, save_project
 
 pytestmark = [
     pytest.mark.slow,
+    # The child only saves until it dies; threads of libraries that it lacks are not missed.
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
     pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -71,3 +72,21 @@ def test_a_lock_file_with_anything_in_it(project: Path, text: str) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be opened"):
         ProjectLock(tmp_path / "none" / "p.plumb.gpkg")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_project_on_a_read_only_medium_can_be_looked_at(
+    project: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_args: object, **_named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match="cannot be opened"):
+        ProjectLock(project)  # there is no project to look at
+    monkeypatch.undo()
+    project.write_bytes(b"")
+    monkeypatch.setattr(Path, "open", refuse)
+    with ProjectLock(project) as lock:
+        assert not lock.writable
+        ProjectLock(project).release()

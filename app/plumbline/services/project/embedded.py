@@ -77,6 +77,7 @@ class _Column:
     name: str
     column: str
     dtype: str
+    sql: str = "TEXT"
     json: bool = False
 
 
@@ -153,7 +154,7 @@ def _write_features(
     columns = _columns(frame)
     values = [
         [str(v) for v in frame.index],
-        *(_to_sql(frame[c.name], as_json=c.json) for c in columns),
+        *(_to_sql(frame[c.name], c) for c in columns),
     ]
     rows = list(zip(*values, strict=True))
     geometry = frame.geometry.to_numpy()
@@ -174,11 +175,10 @@ def _write_features(
         db,
         table,
         geometry,
-        [("entity", "TEXT"), *((c.column, _sql_type(c)) for c in columns)],
+        [("entity", "TEXT"), *((c.column, c.sql) for c in columns)],
         rows,
         crs=crs,
         geometry_type=_geometry_type(frame),
-        has_z=data.has_z,
         description=name,
     )
     db.execute(
@@ -226,40 +226,40 @@ def _columns(frame: Any) -> list[_Column]:
             n += 1
             column = f"{name}_{n}"
         taken.add(column.lower())
-        dtype = str(series.dtype)
-        if not _DTYPE.fullmatch(dtype) or dtype == "object":
-            known = series.dropna()
-            plain = all(isinstance(v, str) for v in known)
-            columns.append(_Column(str(name), column, "object", json=not plain))
-        else:
-            columns.append(_Column(str(name), column, dtype))
+        columns.append(_describe(str(name), column, series))
     return columns
 
 
-def _sql_type(column: _Column) -> str:
-    kind = column.dtype.lower()
-    for start, sql in (
-        ("bool", "BOOLEAN"),
-        ("int", "INTEGER"),
-        ("uint", "INTEGER"),
-        ("float", "REAL"),
-        ("datetime", "DATETIME"),
-    ):
-        if kind.startswith(start):
-            return sql
-    return "TEXT"
+def _describe(name: str, column: str, series: Any) -> _Column:
+    dtype = str(series.dtype)
+    if dtype == "object" or not _DTYPE.fullmatch(dtype):
+        plain = all(isinstance(value, str) for value in series.dropna())
+        return _Column(name, column, "object", json=not plain)
+    if dtype.startswith("datetime"):
+        # The standard knows UTC or none, and milliseconds; what is more stays exact as text.
+        zone, whole = series.dt.tz, (series.dropna() == series.dropna().dt.floor("ms")).all()
+        fits = (zone is None or str(zone) == "UTC") and whole
+        return _Column(name, column, dtype, "DATETIME" if fits else "TEXT")
+    return _Column(name, column, dtype, _sql_type(dtype))
 
 
-def _to_sql(series: pd.Series[Any], *, as_json: bool) -> list[Any]:
+def _sql_type(dtype: str) -> str:
+    known = {"bool": "BOOLEAN", "int": "INTEGER", "uint": "INTEGER", "float": "REAL"}
+    return next((sql for kind, sql in known.items() if dtype.lower().startswith(kind)), "TEXT")
+
+
+def _to_sql(series: pd.Series[Any], column: _Column) -> list[Any]:
     """Return the values as SQLite takes them, None where there is none."""
     missing = series.isna()
     values: list[Any] = []
     for value, nothing in zip(series, missing, strict=True):
         if nothing:
             values.append(None)
-        elif as_json:
+        elif column.json:
             values.append(plain_json(value))
-        elif hasattr(value, "isoformat"):
+        elif column.sql == "DATETIME":
+            values.append(value.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        elif column.dtype.startswith("datetime"):
             values.append(value.isoformat())
         else:
             values.append(value.item() if isinstance(value, np.generic) else value)
@@ -279,7 +279,7 @@ def _from_sql(values: Sequence[Any], column: _Column) -> Any:
     if dtype == "object" or not _DTYPE.fullmatch(dtype):
         return series.array
     if dtype.startswith("datetime"):
-        series = pd.to_datetime(series, format="ISO8601")
+        series = pd.to_datetime(series, format="ISO8601", utc="," in dtype)
     return series.astype(dtype).array
 
 

@@ -195,7 +195,6 @@ def write_features(
     *,
     crs: CRS | None,
     geometry_type: str = "GEOMETRY",
-    has_z: bool = True,
     description: str = "",
 ) -> None:
     """Write a feature table, replacing one of that name.
@@ -226,7 +225,7 @@ def write_features(
     )
     db.execute(
         "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, ?, 0)",
-        (table, geometry_type, srs_id, 1 if has_z else 0),
+        (table, geometry_type, srs_id, _z_flag(shapely.has_z(known), geometry_type)),
     )
     names = "".join(f", {quoted(name)}" for name, _ in columns)
     marks = ", ?" * len(columns)
@@ -234,6 +233,14 @@ def write_features(
         f"INSERT INTO {quoted(table)} (geom{names}) VALUES (?{marks})",
         ((blob, *row) for blob, row in zip(geometry_blobs(array, srs_id), rows, strict=True)),
     )
+
+
+def _z_flag(has_z: Any, geometry_type: str) -> int:
+    """Return whether z is prohibited (0), mandatory (1) or optional (2)."""
+    if not has_z.any():
+        return 0
+    # GDAL knows no "any geometry, z mandatory".
+    return 1 if has_z.all() and geometry_type != "GEOMETRY" else 2
 
 
 def drop_features(db: sqlite3.Connection, table: str) -> None:

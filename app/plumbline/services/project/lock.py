@@ -6,6 +6,7 @@ text in the file only tells the second window whom to ask.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -26,6 +27,13 @@ _LOCKED_BYTE = 1 << 30
 class ProjectLock:
     """Holds a project open for writing; a context manager.
 
+    A project on a medium that cannot be written needs no lock: it can only be looked at.
+
+    Attributes
+    ----------
+    writable : bool
+        False where the project's folder cannot be written, so that saving will fail.
+
     Raises
     ------
     InputError
@@ -35,8 +43,9 @@ class ProjectLock:
     def __init__(self, project: Path) -> None:
         project = project.absolute()
         self.path = project.with_name(f".{project.name}.lock")
+        self.writable = True
         self._stream: IO[str] | None = None
-        while self._stream is None:
+        while self._stream is None and self.writable:
             self._stream = self._try(project)
 
     def _try(self, project: Path) -> IO[str] | None:
@@ -44,6 +53,9 @@ class ProjectLock:
         try:
             stream = self.path.open("a+", encoding="utf-8")
         except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and project.is_file():
+                self.writable = False
+                return None
             raise InputError(
                 tr("“{path}” cannot be opened: {why}.", path=project, why=error.strerror or error),
                 tr("Check that you may write to its folder."),
