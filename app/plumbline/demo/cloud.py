@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from plumbline.demo import facades
 from plumbline.demo.frame import CRS, HEIGHT, ORIGIN, WIDTH, Bytes, random
 from plumbline.demo.model import District
 from plumbline.demo.orthophoto import colours
@@ -86,6 +87,7 @@ def _first_returns(district: District, rng: np.random.Generator) -> dict[str, An
         "returns": count,
         "intensity": strength * rng.uniform(0.75, 1.25, len(u)),
         "shade": np.ones(len(u)),
+        "tone": np.zeros((len(u), 3)),
     }
     n = int(through.sum())
     last = {
@@ -97,19 +99,21 @@ def _first_returns(district: District, rng: np.random.Generator) -> dict[str, An
         "returns": np.full(n, 2),
         "intensity": 300 * rng.uniform(0.75, 1.25, n),
         "shade": np.full(n, 0.55),
+        "tone": np.zeros((n, 3)),
     }
     return _join(first, last)
 
 
 def _walls(district: District, rng: np.random.Generator) -> dict[str, Any]:
     """Return sparse points on the walls, as slanting pulses leave them."""
-    ends, low, high = [], [], []
+    ends, low, high, tone = [], [], [], []
     for building in district.buildings:
         for part in building.parts:
             ring = part.corners
             for a, b in zip(ring, np.roll(ring, -1, axis=0), strict=True):
                 ends.append((*a, *b))
                 low.append(building.base)
+                tone.append(facades.WALLS[building.facade])
                 high.append(building.base + part.eaves)
     wall, bottom, top = np.array(ends), np.array(low), np.array(high)
     length = np.hypot(wall[:, 2] - wall[:, 0], wall[:, 3] - wall[:, 1])
@@ -128,6 +132,7 @@ def _walls(district: District, rng: np.random.Generator) -> dict[str, Any]:
         "returns": np.ones(n, int),
         "intensity": 500 * rng.uniform(0.7, 1.3, n),
         "shade": np.full(n, -1.0),
+        "tone": np.array(tone)[pick],
     }
 
 
@@ -170,6 +175,8 @@ def _colour(points: dict[str, Any], photo: Bytes, rng: np.random.Generator) -> A
     shade = points["shade"]
     rgb *= np.where(shade < 0, 1.0, shade)[:, None]
     wall = shade < 0
-    tone = rng.normal(0, 10, (int(wall.sum()), 1))
-    rgb[wall] = np.clip(0.25 * rgb[wall] + 0.75 * np.array([190, 178, 160]) + tone, 0, 255)
+    light = rng.normal(0.86, 0.06, (int(wall.sum()), 1))
+    # A third of the wall is window.
+    dark = np.where(rng.random((int(wall.sum()), 1)) < 0.33, 0.45, 1.0)
+    rgb[wall] = points["tone"][wall] * light * dark
     return (np.clip(rgb, 0, 255) * 257).astype(np.uint16)

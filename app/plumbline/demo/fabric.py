@@ -134,9 +134,9 @@ def slab(
     """Return a slab of flats that faces south."""
     red = storeys <= 7 and look % 3 != 0
     facade = (
-        ("beige", "yellow", "white", "brick")[look % 4]
+        ("beige", "cream", "white", "brick", "salmon")[look % 5]
         if storeys <= 7
-        else ("beige", "grey", "white")[look % 3]
+        else ("salmon", "cream", "white")[look % 3]
     )
     body = lot.part(
         x,
@@ -170,7 +170,7 @@ def fill_slabs(lot: Lot, storeys: int) -> None:
     name = str(rng.choice(["海晏", "松岭", "观澜", "云溪", "金湾", "碧波", "翠岭", "临港"])) + str(
         rng.choice(["小区", "花园", "新村", "家园"])
     )
-    look = int(rng.integers(0, 12))
+    look = int(rng.integers(0, 30))
     depth, height = 12.6, storeys * STOREY
     shops = lot.depth > 90 and rng.random() < 0.75
     low = -lot.depth / 2 + (13.0 if shops else 0.0)
@@ -247,37 +247,43 @@ def fill_liyuan(lot: Lot) -> None:
             name = LANES[int(rng.integers(len(LANES)))]
             if lot.add(courtyard(lot, x, y, width, depth, name), 2.6):
                 break
-    for _ in range(420):
-        length, depth = float(rng.uniform(8, 15)), float(rng.uniform(5.6, 7.4))
-        turn = 0.0 if rng.random() < 0.65 else np.pi / 2
-        x = float(rng.uniform(-lot.width / 2, lot.width / 2))
-        y = float(rng.uniform(-lot.depth / 2, lot.depth / 2))
-        storeys = 1 if rng.random() < 0.6 else 2
-        body = lot.part(
-            x,
-            y,
-            length,
-            depth,
-            turn + float(rng.normal(0, 0.02)),
-            eaves=storeys * 3.0 + 0.4,
-            roof="gable",
-            rise=float(rng.uniform(1.5, 2.1)),
-            tile=str(rng.choice(["red", "red", "rust", "brown", "slate"])),
-        )
-        lot.add(
-            lot.new(
-                body,
-                "民居",
-                "住宅",
-                storeys,
-                facade=str(rng.choice(["yellow", "brick", "plaster"])),
-                structure="砖木",
-                year=int(rng.integers(1912, 1956)),
-                demolish=True,
-                dwellings=storeys,
-            ),
-            2.2,
-        )
+    _fill_lanes(lot)
+
+
+def _fill_lanes(lot: Lot) -> None:
+    """Pack low houses into what is left, wall beside wall with narrow lanes between."""
+    rng = lot.rng
+    for size in (1.0, 0.72):
+        for y in np.arange(-lot.depth / 2 + 4, lot.depth / 2 - 3, 2.5):
+            for x in np.arange(-lot.width / 2 + 5, lot.width / 2 - 4, 3.0):
+                length = float(rng.uniform(9.5, 16)) * size
+                depth = float(rng.uniform(6.2, 7.6)) * (0.85 if size < 1 else 1)
+                turn = 0.0 if rng.random() < 0.65 else np.pi / 2
+                storeys = 1 if rng.random() < 0.6 else 2
+                body = lot.part(
+                    x + float(rng.uniform(-1, 1)),
+                    float(y),
+                    length,
+                    depth,
+                    turn + float(rng.normal(0, 0.02)),
+                    eaves=storeys * 3.0 + 0.4,
+                    roof="gable",
+                    rise=float(rng.uniform(1.5, 2.1)),
+                    tile=str(rng.choice(["red", "rust", "rust", "brown", "slate"])),
+                )
+                house = lot.new(
+                    body,
+                    "民居",
+                    "住宅",
+                    storeys,
+                    facade=str(rng.choice(["yellow", "brick", "plaster"])),
+                    structure="砖木",
+                    year=int(rng.integers(1912, 1956)),
+                    demolish=True,
+                    dwellings=storeys,
+                )
+                if rng.random() < 0.5:
+                    lot.add(house, 2.1 + float(rng.exponential(0.9)))
 
 
 def courtyard(lot: Lot, x: float, y: float, width: float, depth: float, name: str) -> Building:
@@ -362,7 +368,7 @@ def fill_towers(lot: Lot) -> None:
                 f"海天名邸{k + 1}号楼",
                 "住宅",
                 n,
-                facade="tower",
+                facade=("tower", "terrace")[k % 2],
                 structure="剪力墙",
                 year=2012 + k,
                 dwellings=4 * n,
@@ -852,7 +858,7 @@ PIER_U = 398.0
 
 
 def pier() -> list[Part]:
-    """Return the pier: a deck on the sea, from the promenade to its round head."""
+    """Return the pier: deck, columns in the water, and the round head that carries the pavilion."""
     start = float(shore(PIER_U)) + 24
     deck = Part(
         PIER_U,
@@ -864,12 +870,31 @@ def pier() -> list[Part]:
         bottom=PIER_DECK - 1.2,
         tile="light",
     )
-    return [deck]
+    u, v, radius = pier_head()
+    # 2 cm above the made ground, so that the two never flicker through each other.
+    head = Part(
+        u,
+        v,
+        2 * radius + 5,
+        2 * radius + 5,
+        0.0,
+        PIER_DECK + 0.02,
+        bottom=-8.0,
+        sides=32,
+        tile="sand",
+    )
+    rows = np.arange(start - 34, start - PIER_LENGTH + 6, -12.0)
+    columns = [
+        Part(PIER_U + side, float(v), 1.4, 1.4, 0.0, PIER_DECK - 1.2, bottom=-8.0, tile="sand")
+        for v in rows
+        for side in (-3.2, 3.2)
+    ]
+    return [deck, head, *columns]
 
 
 def pier_head() -> tuple[float, float, float]:
     """Return u, v and the radius in m of the made island at the end of the pier."""
-    return PIER_U, float(shore(PIER_U)) + 24 - PIER_LENGTH - 12, 14.0
+    return PIER_U, float(shore(PIER_U)) + 24 - PIER_LENGTH - 14, 13.0
 
 
 def _pavilion() -> Building:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ TILED = ("red", "rust", "brown", "slate", "gold")
 
 WALLS: dict[str, tuple[int, int, int]] = {
     "yellow": (222, 192, 132), "brick": (158, 92, 70), "plaster": (214, 205, 188),
-    "white": (228, 226, 220), "beige": (216, 199, 170), "grey": (186, 186, 184),
-    "stone": (176, 166, 150), "shop": (206, 198, 186), "school": (206, 126, 96),
+    "white": (228, 226, 220), "beige": (220, 198, 160), "grey": (186, 186, 184),
+    "stone": (176, 166, 150), "shop": (206, 198, 186), "school": (212, 132, 100),
     "office": (188, 190, 192), "curtain": (96, 130, 152), "glass": (70, 108, 134),
-    "tower": (224, 216, 204), "hotel": (232, 222, 200), "church": (206, 178, 128),
+    "tower": (232, 218, 192), "hotel": (236, 220, 186), "church": (206, 178, 128),
+    "cream": (232, 216, 182),
+    "salmon": (218, 172, 144),
+    "terrace": (206, 150, 118),
     "lighthouse": (238, 236, 230),
 }  # fmt: skip
 """Mean colour of every facade."""
@@ -39,6 +43,7 @@ def bay_width(style: str) -> float:
     return BAY.get(style, BAY_WIDTH)
 
 
+@cache
 def facade(style: str, seed: int, size: int = 512) -> Bytes:
     """Return a picture (size, size, 3) of 4 bays by 4 storeys that repeats on all sides."""
     rng = random(seed, f"facade {style}")
@@ -68,7 +73,7 @@ def _bay(bay: NDArray[np.float32], style: str, rng: np.random.Generator) -> None
         _window(bay, 0.06, 0.94, 0.32, 0.98, rng, frame=(120, 120, 120))
     elif style in ("office", "school"):
         _window(bay, 0.1, 0.9, 0.25, 0.78, rng, panes=3)
-    elif style in ("tower", "hotel", "beige", "grey", "white"):
+    elif style in ("tower", "terrace", "hotel", "beige", "grey", "white", "cream", "salmon"):
         _balcony_bay(bay, style, rng)
     else:
         _window(bay, 0.32, 0.68, 0.25, 0.75, rng, frame=(228, 220, 204))
@@ -78,7 +83,10 @@ _SIGNS = np.array([(176, 52, 44), (40, 84, 140), (196, 140, 40), (60, 116, 84), 
 
 
 def _balcony_bay(bay: NDArray[np.float32], style: str, rng: np.random.Generator) -> None:
-    wide = style in ("tower", "hotel")
+    wide = style in ("tower", "terrace", "hotel")
+    if style in ("tower", "terrace"):  # coloured piers from bottom to top
+        tone = np.array((186, 112, 84) if style == "tower" else (236, 226, 208), np.float32)
+        _fill(bay, 0.0, 0.09, 0.0, 1.0, tone, 4.0, rng)
     _window(bay, 0.14 if wide else 0.2, 0.86 if wide else 0.8, 0.2, 0.72, rng, panes=2)
     if wide or rng.random() < 0.5:  # the parapet of a balcony, with its shade below
         tone = np.array((200, 206, 208) if wide else (196, 190, 180), np.float32)
@@ -131,6 +139,15 @@ def _fill(
         round(max(y0, 0) * rows) : round(y1 * rows), round(max(x0, 0) * cols) : round(x1 * cols)
     ]
     part[:] = np.asarray(tone, np.float32) + rng.normal(0, grain, part.shape[:2])[..., None]
+
+
+def leaves(colour: tuple[int, int, int], seed: int, size: int = 128) -> Bytes:
+    """Return a picture of foliage that repeats sideways: dark below, lit above, in clumps."""
+    rng = random(seed, f"leaves {colour}")
+    clumps = noise((size, size), 9, rng) * 0.16 + noise((size, size), 3, rng) * 0.16
+    rise = np.linspace(1.22, 0.5, size, dtype=np.float32)[:, None]
+    image = np.array(colour, np.float32) * ((1 + clumps) * rise)[..., None]
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 def roof(name: str, seed: int, size: int = 256) -> Bytes:

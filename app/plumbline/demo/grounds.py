@@ -30,6 +30,7 @@ COVER = {
     "court": 15,
     "stone": 16,
     "garden": 17,
+    "hedge": 18,
 }
 _BASE = {
     "slabs6": "grass",
@@ -127,6 +128,8 @@ def _inside(block: Block, buildings: list[Building]) -> list[tuple[Any, str]]:
         found += [(o.buffer(1.3, join_style="mitre"), "concrete") for o in outlines]
     elif block.use in ("villas", "church"):
         street = block.polygon.exterior
+        if block.use == "villas" and len(outlines) > 2:
+            found += [(hedge, "hedge") for hedge in _hedges(block, outlines)]
         for outline in outlines:
             found.append((outline.buffer(1.6, join_style="mitre"), "brick"))
             found.append((shapely.shortest_line(outline, street).buffer(1.6), "concrete"))
@@ -152,23 +155,54 @@ def _inside(block: Block, buildings: list[Building]) -> list[tuple[Any, str]]:
                 lot.point(x * lot.width, lot.depth / 2 + 2),
             ]
             found.append((shapely.LineString(ends).buffer(4), "concrete"))
-        yard = lot.part(0, lot.depth * 0.02, lot.width * 0.7, 17, eaves=0.0).polygon
-        found.append((yard, "parking"))
         found += [(o.buffer(3.0, join_style="mitre"), "plaza") for o in outlines]
+        found += [(yard, "parking") for yard in _yards(lot, outlines)]
     elif block.use == "liyuan":
         for building in buildings:
             if len(building.parts) > 1:
                 found.append((building.footprint.convex_hull, "brick"))
     elif block.use == "square":
         ring = [
-            lot.point(-0.2 * lot.width, -0.15 * lot.depth),
-            lot.point(0.2 * lot.width, -0.15 * lot.depth),
+            lot.point(-0.4 * lot.width, -0.4 * lot.depth),
+            lot.point(0.4 * lot.width, -0.4 * lot.depth),
         ]
-        found += [(shapely.Point(p).buffer(13), "grass") for p in ring]
+        for side in (-1, 1):
+            for row in (-0.27, 0.16):
+                bed = lot.part(side * 27, row * lot.depth, 26, 0.3 * lot.depth, eaves=0.0).polygon
+                found.append((bed.buffer(-3).buffer(3), "grass"))
+                found.append((bed.buffer(-6), "garden"))
+        found += [(shapely.Point(p).buffer(11), "grass") for p in ring]
         found.append(
             (shapely.Point(lot.point(0, 0.02 * lot.depth)).buffer(9, quad_segs=3), "stone")
         )
     return found
+
+
+def _yards(lot: Lot, outlines: list[Any]) -> list[Any]:
+    """Return up to three rectangles for parked cars, clear of the buildings."""
+    import shapely
+
+    room = lot.room.buffer(-7)
+    taken = list(outlines)
+    found: list[Any] = []
+    for length in (90.0, 60.0, 40.0, 26.0):
+        for y in np.linspace(-0.42, 0.42, 22) * lot.depth:
+            for x in np.linspace(-0.3, 0.3, 7) * lot.width:
+                yard = lot.part(float(x), float(y), length, 16.5, eaves=0.0).polygon
+                clear = not taken or float(np.min(shapely.distance(yard, taken))) > 3.5
+                if clear and len(found) < 3 and room.contains(yard):
+                    found.append(yard)
+                    taken.append(yard.buffer(8))
+    return found
+
+
+def _hedges(block: Block, outlines: list[Any]) -> list[Any]:
+    """Return the hedges between the gardens of villas."""
+    import shapely
+
+    middles = shapely.MultiPoint([o.centroid for o in outlines])
+    gardens = shapely.get_parts(shapely.voronoi_polygons(middles, extend_to=block.polygon))
+    return [g.intersection(block.polygon).exterior.buffer(0.55) for g in gardens]
 
 
 def _coast(blocks: list[Block]) -> list[tuple[Any, str]]:
@@ -304,8 +338,9 @@ def plant(
             kind == COVER["garden"],
             (kind == COVER["grass"]),
             kind == COVER["earth"],
+            np.isin(kind, [COVER["plaza"], COVER["concrete"]]),
         ],
-        [np.where(thick > -0.45, 0.93, 0.12), 0.42, 0.36, 0.16],
+        [np.where(thick > -0.45, 0.93, 0.12), 0.42, 0.36, 0.16, 0.1],
         0.0,
     )
     chance[here == list(_BASE).index("shore") + 1] *= 0.45

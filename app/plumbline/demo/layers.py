@@ -22,6 +22,15 @@ LAYERS = (
     DemoLayer("terrain", "terrain.tif", "raster", "Terrain", "地形", "terrain"),
     DemoLayer("orthophoto", "orthophoto.tif", "raster", "Orthophoto", "正射影像", "terrain"),
     DemoLayer(
+        "sea",
+        "models/sea/sea.obj",
+        "mesh",
+        "Sea",
+        "海面",
+        "terrain",
+        style={"color_by": "texture"},
+    ),
+    DemoLayer(
         "models",
         "models/buildings/buildings.obj",
         "mesh",
@@ -38,7 +47,7 @@ LAYERS = (
         "Tree models",
         "树木模型",
         "city",
-        style={"color_by": "material"},
+        style={"color_by": "texture"},
     ),
     DemoLayer(
         "buildings",
@@ -252,7 +261,7 @@ def viewpoints(district: District) -> tuple[Viewpoint, ...]:
             (float(old[0]) - 70, float(old[1]) - 190, 120),
             (float(old[0]), float(old[1]), 0),
         ),
-        view("street", "On the street", "街景", (262, 543, 3.2), (420, 531, 6)),
+        view("street", "On the street", "街景", (262, 552.5, 9), (420, 537.3, 5)),
         view("hill", "From the beacon hill", "信标山眺望", (893, 850, 38), (520, 330, 0)),
     )
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.demo import facades, obj
-from plumbline.demo.frame import ORIGIN, Floats, random
+from plumbline.demo.frame import ORIGIN, WIDTH, Bytes, Floats, random
 from plumbline.demo.model import Building, District, Tree
 from plumbline.demo.parts import Face, Part, triangles
+from plumbline.demo.sea import SEA_NORTH
+from plumbline.demo.surface import SEA_LEVEL
 
 PLINTH = 1.2
 """Depth in m that the walls of the models reach into the ground."""
@@ -38,18 +40,21 @@ class _Builder:
             self.pieces.append(obj.Piece(name, material, index, index))
 
 
-def write(district: District, folder: Path) -> None:
-    """Write ``buildings/buildings.obj`` and ``trees/trees.obj``, each with its metadata."""
+def write(district: District, sea: Bytes, folder: Path) -> None:
+    """Write models of buildings, trees and the sea, each in a folder with its metadata.
+
+    `sea` is the picture of the water from the southern edge of the district to `SEA_NORTH`.
+    """
     builder = _Builder()
     styles: set[str] = set()
     for building in district.buildings:
         builder.add(building.ident, _faces(building, styles))
     deck: dict[str, list[tuple[Floats, Floats, Floats]]] = {}
-    for part in district.pier:
+    for number, part in enumerate(district.pier):
         for face in part.faces():
             _put(
                 deck,
-                "roof_light" if face.kind == "roof" else "roof_slate",
+                "roof_light" if face.kind == "roof" and number == 0 else "roof_sand",
                 face,
                 _flat_uv(face, part),
             )
@@ -59,8 +64,21 @@ def write(district: District, folder: Path) -> None:
     model = obj.Model(np.vstack(builder.vertices), np.vstack(builder.uv), pieces=builder.pieces)
     origin = (*ORIGIN, 0.0)
     obj.write(folder / "buildings" / "buildings.obj", model, materials, origin)
-    crowns = {name: np.array(colour) for name, colour in _TREE_COLOURS.items()}
+    crowns = {
+        name: np.array(colour) if name == "树干" else facades.leaves(colour, district.seed)
+        for name, colour in _TREE_COLOURS.items()
+    }
     obj.write(folder / "trees" / "trees.obj", _forest(district), crowns, origin)
+    obj.write(folder / "sea" / "sea.obj", _sea(), {"sea": sea}, origin)
+
+
+def _sea() -> obj.Model:
+    """Return the sea as one rectangle at sea level; it ends under the land."""
+    corners = [(0, 0), (WIDTH, 0), (WIDTH, SEA_NORTH), (0, SEA_NORTH)]
+    vertices = np.array([(u, v, SEA_LEVEL) for u, v in corners])
+    cut = np.array([[0, 1, 2], [0, 2, 3]])
+    uv = np.array([[0.0, 0.0], [1, 0], [1, 1], [0, 1]])
+    return obj.Model(vertices, uv, pieces=[obj.Piece("sea", "sea", cut, cut)])
 
 
 def _faces(building: Building, styles: set[str]) -> dict[str, list[tuple[Floats, Floats, Floats]]]:
@@ -171,10 +189,18 @@ def _icosahedron() -> tuple[Floats, NDArray[np.int64]]:
     return unit / np.linalg.norm(unit, axis=1, keepdims=True), np.array(faces, np.int64)
 
 
+_BALL, _BALL_FACES = _icosahedron()
+_TURN = np.arctan2(_BALL[:, 1], _BALL[:, 0]) / (2 * np.pi) + 0.5
+# Every corner twice: a face across the seam takes those one turn further on.
+_CROWN_UV = np.concatenate([_TURN, _TURN + 1]) * 3
+_SEAM = np.ptp(_TURN[_BALL_FACES], axis=1) > 0.5
+_AROUND = _BALL_FACES + 12 * (_SEAM[:, None] & (_TURN[_BALL_FACES] < 0.5))
+
+
 def _forest(district: District) -> obj.Model:
     """Return crowns (squashed icosahedra, or cones for 雪松) and three-sided trunks."""
     rng = random(district.seed, "tree models")
-    ball, faces = _icosahedron()
+    ball, faces = _BALL, _BALL_FACES
     by_species: dict[str, list[Tree]] = {}
     for tree in district.trees:
         by_species.setdefault(tree.species, []).append(tree)
@@ -194,11 +220,13 @@ def _forest(district: District) -> obj.Model:
         vertices.append(points.reshape(-1, 3))
         normals.append(np.tile(ball, (len(trees), 1)))
         flat = index.reshape(-1, 3)
-        pieces.append(obj.Piece(species, species, flat, None, flat))
+        around = np.tile(_AROUND, (len(trees), 1))
+        pieces.append(obj.Piece(species, species, flat, around, flat))
         count += len(trees) * 12
         trunks.append(table[table[:, 3] >= 2.0])
     _trunks(np.vstack(trunks), vertices, normals, pieces, count)
-    return obj.Model(np.vstack(vertices), normals=np.vstack(normals), pieces=pieces)
+    uv = np.column_stack([_CROWN_UV, np.tile((ball[:, 2] + 1) / 2, 2)])
+    return obj.Model(np.vstack(vertices), uv, np.vstack(normals), pieces)
 
 
 def _trunks(

@@ -17,299 +17,99 @@ from plumbline.demo.frame import (
     Floats,
     noise,
     random,
-    shore,
 )
 from plumbline.demo.grounds import COVER
+from plumbline.demo.markings import draw_cars, draw_markings
 from plumbline.demo.model import District
+from plumbline.demo.picture import RESOLUTION, haze, in_strips
+from plumbline.demo.sea import afloat, draw_sea
 from plumbline.demo.surface import BUILDING, PIER, TREE, WATER, Sampling, Surface, surface
 from plumbline.demo.terrain import burn
 
-RESOLUTION = 0.25
-
 # cover: colour, fine grain, coarse blotches
 _LOOK: dict[str, tuple[tuple[int, int, int], float, float]] = {
-    "sea": ((40, 80, 96), 0.03, 0.05), "sand": ((214, 194, 154), 0.03, 0.05),
-    "rock": ((128, 116, 100), 0.2, 0.2), "grass": ((96, 116, 62), 0.09, 0.14),
-    "asphalt": ((92, 92, 94), 0.035, 0.05), "sidewalk": ((172, 164, 154), 0.04, 0.05),
-    "plaza": ((190, 180, 166), 0.03, 0.05), "concrete": ((158, 154, 146), 0.04, 0.07),
-    "track": ((166, 78, 60), 0.03, 0.03), "turf": ((78, 128, 62), 0.04, 0.05),
-    "brick": ((154, 138, 124), 0.06, 0.08), "forest": ((84, 96, 58), 0.14, 0.2),
-    "path": ((184, 170, 146), 0.05, 0.06), "earth": ((152, 138, 116), 0.08, 0.14),
-    "parking": ((116, 116, 116), 0.03, 0.05), "court": ((72, 110, 128), 0.02, 0.03),
-    "stone": ((172, 164, 152), 0.06, 0.05), "garden": ((100, 118, 66), 0.12, 0.18),
-}  # fmt: skip
+    "sea": ((40, 80, 96), 0.03, 0.05),
+    "sand": ((214, 194, 154), 0.03, 0.05),
+    "rock": ((128, 116, 100), 0.2, 0.2),
+    "grass": ((96, 116, 62), 0.09, 0.14),
+    "asphalt": ((92, 92, 94), 0.035, 0.05),
+    "sidewalk": ((172, 164, 154), 0.04, 0.05),
+    "plaza": ((190, 180, 166), 0.03, 0.05),
+    "concrete": ((158, 154, 146), 0.04, 0.07),
+    "track": ((166, 78, 60), 0.03, 0.03),
+    "turf": ((78, 128, 62), 0.04, 0.05),
+    "brick": ((154, 138, 124), 0.06, 0.08),
+    "forest": ((84, 96, 58), 0.14, 0.2),
+    "path": ((184, 170, 146), 0.05, 0.06),
+    "earth": ((152, 138, 116), 0.08, 0.14),
+    "parking": ((116, 116, 116), 0.03, 0.05),
+    "court": ((72, 110, 128), 0.02, 0.03),
+    "stone": ((172, 164, 152), 0.06, 0.05),
+    "hedge": ((58, 82, 44), 0.25, 0.1),
+    "garden": ((100, 118, 66), 0.12, 0.18),
+}
 _CROWN = {
-    "法桐": (86, 110, 52), "黑松": (52, 74, 44), "刺槐": (82, 106, 54), "雪松": (56, 82, 58),
-    "银杏": (110, 124, 56), "樱花": (128, 118, 84), "冬青": (70, 98, 50),
-}  # fmt: skip
+    "法桐": (86, 110, 52),
+    "黑松": (52, 74, 44),
+    "刺槐": (82, 106, 54),
+    "雪松": (56, 82, 58),
+    "银杏": (110, 124, 56),
+    "樱花": (128, 118, 84),
+    "冬青": (70, 98, 50),
+}
 
 
-def paint(district: District) -> Bytes:
-    """Return the picture (4000, 4800, 3) at 0.25 m."""
+def paint(district: District) -> tuple[Bytes, Bytes]:
+    """Return the picture (4000, 4800, 3) at 0.25 m, and that of the bare sea in its south."""
     rng = random(district.seed, "orthophoto")
     at = Sampling.grid(RESOLUTION)
     seen = surface(district, at)
     fine, coarse, broad = (noise(at.shape, cell, rng) for cell in (1.6, 18, 160))
-    image = _ground(district, at.shape, fine, coarse, broad, rng)
+    image = _ground(district, fine, coarse, broad)
+    draw_markings(district, image)
     height = seen.z.copy()
-    _cars(district, image, height, seen, rng)
+    draw_cars(district, image, height, seen, rng)
     _crowns(district, image, seen, fine, rng)
     _roofs(district, image, seen, at, fine, rng)
-    wet = seen.kind == WATER
-    _shade(image, height, wet)
-    _sea(image, seen, at, coarse, broad, fine)
-    return np.clip(image, 0, 255, out=image).astype(np.uint8)
+    _shade(image, height, seen.kind == WATER)
+    water = draw_sea(image, seen, at, coarse, broad, fine)
+    photo = np.empty(image.shape, np.uint8)
+
+    def develop(rows: slice) -> None:
+        haze(image[rows])
+        photo[rows] = np.clip(image[rows], 0, 255)
+
+    in_strips(len(image), develop)
+    return afloat(photo, water, seen, random(district.seed, "boats"))
 
 
-def _ground(
-    district: District, shape: tuple[int, int], fine: Any, coarse: Any, broad: Any, rng: Any
-) -> NDArray[np.float32]:
+def _ground(district: District, fine: Any, coarse: Any, broad: Any) -> NDArray[np.float32]:
+    """Return the covers in their colours, grain and blotches."""
     names = sorted(_LOOK, key=COVER.__getitem__)
     cover = burn(district.covers, RESOLUTION).astype(np.uint8)
     colours = np.array([_LOOK[n][0] for n in names], np.float32)
-    grain = np.array([_LOOK[n][1] for n in names], np.float32)[cover]
-    grain *= fine
-    grain += np.array([_LOOK[n][2] for n in names], np.float32)[cover] * (
-        0.6 * coarse + 0.5 * broad
-    )
-    grain += 1
-    image = colours[cover]
-    image *= grain[..., None]
-    dry = np.isin(cover, [COVER["grass"], COVER["garden"], COVER["forest"]]) & (
-        coarse + broad > 0.55
-    )
-    image[dry] *= np.array([1.16, 1.05, 0.95], np.float32)
-    _patterns(image, cover)
-    _markings(district, image)
+    grain = np.array([_LOOK[n][1] for n in names], np.float32)
+    blotch = np.array([_LOOK[n][2] for n in names], np.float32)
+    lawn = np.isin(np.arange(len(names)), [COVER["grass"], COVER["garden"], COVER["forest"]])
+    image = np.empty((*cover.shape, 3), np.float32)
+    cols = np.arange(cover.shape[1])[None, :]
+
+    def lay(rows: slice) -> None:
+        kind = cover[rows]
+        value = 1 + grain[kind] * fine[rows]
+        value += blotch[kind] * (np.float32(0.6) * coarse[rows] + np.float32(0.5) * broad[rows])
+        across = np.arange(rows.start, rows.stop)[:, None]
+        # Slabs on the squares, stripes where the turf was mown.
+        value[((across % 24 < 1) | (cols % 24 < 1)) & (kind == COVER["plaza"])] *= 0.88
+        value[((across + cols) // 26 % 2 == 0) & (kind == COVER["turf"])] *= 1.09
+        part = image[rows]
+        part[:] = colours[kind]
+        part *= value[..., None]
+        dry = lawn[kind] & (coarse[rows] + broad[rows] > 0.55)
+        part[dry] *= np.array([1.16, 1.05, 0.95], np.float32)
+
+    in_strips(len(cover), lay)
     return image
-
-
-def _patterns(image: NDArray[np.float32], cover: Bytes) -> None:
-    """Lay slabs on the squares and stripes into the turf."""
-    rows, cols = np.arange(image.shape[0])[:, None], np.arange(image.shape[1])[None, :]
-    slabs = ((rows % 24 < 1) | (cols % 24 < 1)) & (cover == COVER["plaza"])
-    image[slabs] *= 0.88
-    mown = ((rows + cols) // 26 % 2 == 0) & (cover == COVER["turf"])
-    image[mown] *= 1.09
-
-
-def _px(points: Any) -> list[tuple[float, float]]:
-    points = np.asarray(points, float)
-    return [(x / RESOLUTION, (HEIGHT - y) / RESOLUTION) for x, y in points[:, :2]]
-
-
-def _markings(district: District, image: NDArray[np.float32]) -> None:
-    """Draw lane lines, stop lines, zebra crossings, parking bays and sports lines."""
-    import shapely
-    from PIL import Image, ImageDraw
-
-    layer = Image.new("L", (image.shape[1], image.shape[0]), 0)
-    draw = ImageDraw.Draw(layer)
-
-    wide = [s for s in district.streets if s.carriage >= 7 and s.grade not in ("园路", "巷道")]
-    tree = shapely.STRtree([s.line for s in wide])
-    for street in wide:
-        others = [wide[i] for i in tree.query(street.line.buffer(20)) if wide[i] is not street]
-        crossing = shapely.union_all(
-            [o.line.buffer(o.carriage / 2 + 5.5, cap_style="flat") for o in others]
-        )
-        free = street.line.difference(crossing)
-        if street.carriage > 12:
-            for side in (-0.25, 0.25):
-                _line(draw, shapely.offset_curve(free, side), 2, None)
-            for side in (-street.carriage / 4, street.carriage / 4):
-                _line(draw, shapely.offset_curve(free, side), 1, (3.0, 4.5))
-        elif street.carriage > 8:
-            _line(draw, free, 2, None)
-        else:
-            _line(draw, free, 1, (2.5, 3.5))
-        for side in (-1, 1):
-            _line(draw, shapely.offset_curve(free, side * (street.carriage / 2 - 0.35)), 1, None)
-        _zebras(draw, street, free)
-    _bays(draw, district)
-    _sports(draw, district)
-    mark = np.asarray(layer)
-    yellow = np.array([214, 178, 86], np.float32)
-    where = mark == 200
-    image[where] = image[where] * 0.25 + yellow * 0.75
-    where = mark == 255
-    image[where] = image[where] * 0.25 + 0.75 * 226
-
-
-def _line(draw: Any, geometry: Any, width: int, dash: tuple[float, float] | None) -> None:
-    import shapely
-    from shapely.ops import substring
-
-    for line in shapely.get_parts(geometry):
-        if line.length < 1:
-            continue
-        if dash is None:
-            draw.line(_px(line.coords), fill=200 if width > 1 else 255, width=width)
-            continue
-        for start in np.arange(0, line.length, sum(dash)):
-            piece = substring(line, start, min(start + dash[0], line.length))
-            if piece.length > 0.2:
-                draw.line(_px(piece.coords), fill=255, width=width)
-
-
-def _zebras(draw: Any, street: Any, free: Any) -> None:
-    """Draw a zebra crossing where a stretch of street meets a junction."""
-    import shapely
-
-    for line in shapely.get_parts(free):
-        if line.length < 25:
-            continue
-        for first, second in ((0.4, 3.6), (line.length - 0.4, line.length - 3.6)):
-            a, b = (np.array(line.interpolate(k).coords[0]) for k in (first, second))
-            along = (b - a) / np.hypot(*(b - a))
-            across = np.array([-along[1], along[0]])
-            for k in np.arange(-street.carriage / 2 + 0.6, street.carriage / 2 - 0.4, 1.1):
-                draw.line(_px([a + across * k, b + across * k]), fill=255, width=2)
-
-
-def _bays(draw: Any, district: District) -> None:
-    """Draw parking bays on the parking grounds."""
-    for shape, cover in district.covers:
-        if cover != COVER["parking"] or shape.geom_type != "Polygon":
-            continue
-        rect = np.asarray(shape.minimum_rotated_rectangle.exterior.coords)
-        edges = np.diff(rect, axis=0)
-        k = int(np.argmax(np.hypot(*edges.T)))
-        length = np.hypot(*edges[k])
-        along, across = edges[k] / length, edges[(k + 1) % 4] / np.hypot(*edges[(k + 1) % 4])
-        depth = np.hypot(*edges[(k + 1) % 4])
-        for at in np.arange(2, length - 2, 2.6):
-            for near in (0.3, depth - 5.3):
-                a = rect[k] + along * at + across * near
-                draw.line(_px([a, a + across * 5.0]), fill=255, width=1)
-
-
-def _sports(draw: Any, district: District) -> None:
-    import shapely
-
-    for shape, cover in district.covers:
-        if cover == COVER["track"]:
-            for lane in range(1, 6):
-                draw.line(_px(shape.buffer(-1.22 * lane).exterior.coords), fill=255, width=1)
-        elif cover == COVER["turf"]:
-            box = shape.minimum_rotated_rectangle.buffer(-4, join_style="mitre")
-            corners = np.asarray(box.exterior.coords)
-            draw.line(_px(corners), fill=255, width=1)
-            edges = np.hypot(*np.diff(corners, axis=0).T)
-            k = int(np.argmax(edges))
-            ends = [
-                (corners[k] + corners[k + 1]) / 2,
-                (corners[(k + 2) % 4] + corners[(k + 2) % 4 + 1]) / 2,
-            ]
-            draw.line(_px(ends), fill=255, width=1)
-            draw.line(_px(shapely.Point(box.centroid).buffer(6).exterior.coords), fill=255, width=1)
-        elif cover == COVER["court"] and shape.geom_type == "Polygon":
-            draw.line(
-                _px(shape.buffer(-0.8, join_style="mitre").exterior.coords), fill=255, width=1
-            )
-            draw.line(
-                _px(shapely.Point(shape.centroid).buffer(1.8).exterior.coords), fill=255, width=1
-            )
-
-
-_PAINT = np.array(
-    [
-        (232, 232, 230),
-        (240, 240, 238),
-        (40, 42, 46),
-        (62, 64, 70),
-        (164, 168, 172),
-        (140, 30, 30),
-        (40, 66, 110),
-        (196, 190, 176),
-    ],
-    np.float32,
-)
-
-
-def _cars(
-    district: District, image: NDArray[np.float32], height: Any, seen: Surface, rng: Any
-) -> None:
-    """Park and drive cars. They are in the picture only: no height product has them."""
-    from PIL import Image, ImageDraw
-
-    layer = Image.new("I", (image.shape[1], image.shape[0]), 0)
-    draw = ImageDraw.Draw(layer)
-    spots = [*_driving(district, rng), *_parked(district, rng)]
-    tones = []
-    for number, (u, v, angle, long) in enumerate(spots, start=1):
-        along = np.array([np.cos(angle), np.sin(angle)])
-        across = np.array([-along[1], along[0]])
-        for fraction, value in (
-            ((-0.5, 0.5), 3 * number),
-            ((-0.28, -0.18), 3 * number + 1),
-            ((0.1, 0.24), 3 * number + 1),
-        ):
-            ring = [
-                np.array([u, v]) + along * long * f + across * 0.92 * s
-                for f, s in (
-                    (fraction[0], -1),
-                    (fraction[1], -1),
-                    (fraction[1], 1),
-                    (fraction[0], 1),
-                )
-            ]
-            draw.polygon(_px(ring), fill=value)
-        tones.append(_PAINT[int(rng.integers(len(_PAINT)))])
-    ids = np.asarray(layer)
-    hit = (ids > 0) & ((seen.kind == 0) | (seen.kind == PIER))
-    number, glass = ids[hit] // 3 - 1, ids[hit] % 3 == 1
-    colour = np.array(tones, np.float32)[number]
-    colour[glass] = (34, 40, 46)
-    image[hit] = colour
-    height[hit] += 1.45
-
-
-def _driving(district: District, rng: Any) -> list[tuple[float, float, float, float]]:
-    found = []
-    for street in district.streets:
-        if street.carriage < 7:
-            continue
-        lanes = [-0.35, -0.15, 0.15, 0.35] if street.carriage > 12 else [-0.25, 0.25]
-        for lane in lanes:
-            run = 12.0
-            while run < street.line.length - 12:
-                a, b = (np.array(street.line.interpolate(run + k).coords[0]) for k in (0, 1))
-                angle = float(np.arctan2(*(b - a)[::-1]))
-                side = np.array([np.sin(angle), -np.cos(angle)]) * lane * street.carriage
-                long = 4.6 if rng.random() < 0.94 else 10.5
-                found.append((a[0] + side[0], a[1] + side[1], angle, long))
-                run += float(rng.gamma(1.6, 28)) + 9
-    return found
-
-
-def _parked(district: District, rng: Any) -> list[tuple[float, float, float, float]]:
-    import shapely
-
-    found = []
-    for shape, cover in district.covers:
-        if cover != COVER["parking"] or shape.geom_type != "Polygon":
-            continue
-        rect = np.asarray(shape.minimum_rotated_rectangle.exterior.coords)
-        edges = np.diff(rect, axis=0)
-        k = int(np.argmax(np.hypot(*edges.T)))
-        length, depth = np.hypot(*edges[k]), np.hypot(*edges[(k + 1) % 4])
-        along, across = edges[k] / length, edges[(k + 1) % 4] / depth
-        angle = float(np.arctan2(across[1], across[0]))
-        for at in np.arange(3.3, length - 3, 2.6):
-            for near in (2.8, depth - 2.8):
-                if rng.random() < 0.68:
-                    p = rect[k] + along * at + across * near
-                    found.append((float(p[0]), float(p[1]), angle, 4.6))
-    for street in district.streets:  # along the kerb
-        if not 6 < street.carriage < 9:
-            continue
-        line = street.line.offset_curve(street.carriage / 2 - 1.15)
-        for run in np.arange(16, line.length - 16, 5.8):
-            if rng.random() < 0.42:
-                a, b = (shapely.get_coordinates(line.interpolate(run + k))[0] for k in (0, 1))
-                found.append((float(a[0]), float(a[1]), float(np.arctan2(*(b - a)[::-1])), 4.5))
-    return found
 
 
 def _crowns(district: District, image: Any, seen: Surface, fine: Any, rng: Any) -> None:
@@ -400,52 +200,30 @@ def _shade(image: NDArray[np.float32], z: NDArray[np.float32], wet: NDArray[np.b
     """Darken what turns from the sun and what lies in shadow, with a soft edge."""
     from PIL import Image, ImageFilter
 
-    dzdu = np.empty_like(z)
-    dzdu[:, 1:-1] = (z[:, 2:] - z[:, :-2]) / (2 * RESOLUTION)
-    dzdu[:, [0, -1]] = 0
-    dzdv = np.empty_like(z)
-    dzdv[1:-1] = (z[:-2] - z[2:]) / (2 * RESOLUTION)
-    dzdv[[0, -1]] = 0
-    np.clip(dzdu, -2.5, 2.5, out=dzdu)
-    np.clip(dzdv, -2.5, 2.5, out=dzdv)
-    a, e = np.radians(SUN_AZIMUTH), np.radians(SUN_ELEVATION)
-    sun = np.sin(a) * np.cos(e), np.cos(a) * np.cos(e), np.sin(e)
-    light = (sun[2] - dzdu * np.float32(sun[0]) - dzdv * np.float32(sun[1])).astype(np.float32)
-    light /= np.sqrt(1 + dzdu**2 + dzdv**2)
-    np.maximum(light, 0, out=light)
-    light *= np.float32(0.62 / sun[2])
     dark = shadows(z, RESOLUTION) & ~wet
-    soft = Image.fromarray((dark * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.3))
-    light *= 1 - np.asarray(soft, np.float32) * np.float32(0.86 / 255)
-    # Sky light is blue, sunlight warm.
-    for band, (sky, warm) in enumerate(((0.40, 1.02), (0.42, 0.99), (0.47, 0.92))):
-        image[..., band] *= np.float32(sky) + np.float32(warm) * light
+    blurred = Image.fromarray((dark * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.3))
+    soft = np.asarray(blurred)
+    a, e = np.radians(SUN_AZIMUTH), np.radians(SUN_ELEVATION)
+    east, north, up = (
+        np.float32(k) for k in (np.sin(a) * np.cos(e), np.cos(a) * np.cos(e), np.sin(e))
+    )
+    step, steepest = np.float32(2 * RESOLUTION), np.float32(2.5)
 
+    def light_up(rows: slice) -> None:
+        near = np.arange(rows.start, rows.stop)
+        above, below = z[np.maximum(near - 1, 0)], z[np.minimum(near + 1, len(z) - 1)]
+        dzdv = np.clip((above - below) / step, -steepest, steepest)
+        dzdu = np.zeros_like(dzdv)
+        own = z[rows]
+        dzdu[:, 1:-1] = np.clip((own[:, 2:] - own[:, :-2]) / step, -steepest, steepest)
+        light = (up - dzdu * east - dzdv * north) / np.sqrt(1 + dzdu**2 + dzdv**2)
+        light = np.clip(light * np.float32(0.6) / up, 0, np.float32(0.78))
+        light *= 1 - soft[rows].astype(np.float32) * np.float32(0.86 / 255)
+        # Sky light is blue, sunlight warm.
+        for band, (sky, warm) in enumerate(((0.40, 1.02), (0.42, 0.99), (0.47, 0.92))):
+            image[rows, :, band] *= np.float32(sky) + np.float32(warm) * light
 
-def _sea(image: Any, seen: Surface, at: Sampling, coarse: Any, broad: Any, fine: Any) -> None:
-    """Paint shallow to deep water, waves, foam at the shore and wet sand."""
-    depth = np.maximum(-seen.ground, 0)
-    wet = seen.kind == WATER
-    u = np.arange(image.shape[1]) * RESOLUTION
-    away = shore(u)[None, :].astype(np.float32) - at.v.astype(np.float32)
-    clear = np.exp(-depth / 1.5)[..., None]
-    murk = np.exp(-depth / 5.5)[..., None]
-    deep, mid = np.array([24, 66, 88], np.float32), np.array([62, 126, 126], np.float32)
-    bed = np.array([176, 166, 128], np.float32)
-    water = deep + (mid - deep) * murk + (bed - mid) * 0.8 * clear
-    wave = np.sin(away / 3.1 + 2.2 * broad + 1.1 * coarse) * (0.5 + 0.5 * coarse)
-    water *= (1 + 0.035 * wave + 0.03 * fine + 0.06 * broad)[..., None]
-    lines = np.zeros_like(depth)
-    for at_depth, width, strength in ((1.0, 0.9, 1.0), (7.5, 1.0, 0.75), (16.0, 0.9, 0.45)):
-        run = away - at_depth - 2.6 * broad - 1.1 * coarse
-        lines = np.maximum(
-            lines, strength * np.exp(-((run / width) ** 2)) * (fine * 0.35 + coarse * 0.5 + 0.62)
-        )
-    foam = np.clip(lines, 0, 1)[..., None]
-    water = water * (1 - foam) + 238 * foam
-    image[wet] = water[wet]
-    damp = (~wet) & (seen.kind == 0) & (seen.ground < 0.9)
-    image[damp] *= (0.76 + 0.26 * np.clip(seen.ground[damp] / 0.9, 0, 1))[:, None]
+    in_strips(len(z), light_up)
 
 
 def crop(image: Bytes, bounds: tuple[float, float, float, float], size: int) -> Bytes:

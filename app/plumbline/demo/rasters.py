@@ -9,7 +9,7 @@ import numpy as np
 
 from plumbline.demo.frame import CRS, HEIGHT, ORIGIN, Bytes
 from plumbline.demo.model import District
-from plumbline.demo.orthophoto import RESOLUTION
+from plumbline.demo.picture import RESOLUTION
 
 NODATA = -9999.0
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from plumbline.demo.frame import HEIGHT, WIDTH, Floats
 from plumbline.demo.model import District
+from plumbline.demo.picture import in_strips
 from plumbline.demo.terrain import sample
 
 GROUND, BUILDING, TREE, PIER, WATER = 0, 1, 2, 3, 4
@@ -82,9 +83,12 @@ class Surface:
 def surface(district: District, at: Sampling, *, trees: bool = True) -> Surface:
     """Return the surface seen from above at every point of `at`."""
     ground = np.empty(at.shape, np.float32)
-    for rows in range(0, at.shape[0], 500):  # in strips: the float64 intermediates are large
-        strip = (slice(rows, rows + 500), slice(None))
-        ground[strip] = sample(district.ground, *np.broadcast_arrays(*at.at(strip)))
+
+    def level(rows: slice) -> None:  # in strips: the float64 intermediates are large
+        u, v = np.broadcast_arrays(*at.at((rows, slice(None))))
+        ground[rows] = sample(district.ground, u, v)
+
+    in_strips(at.shape[0], level)
     z = np.maximum(ground, np.float32(SEA_LEVEL))
     kind = np.where(ground < SEA_LEVEL, WATER, GROUND).astype(np.uint8)
     found = Surface(z, kind, np.full(at.shape, -1, np.int32), np.zeros(at.shape, np.int16), ground)

@@ -50,30 +50,29 @@ def grade(streets: list[Street]) -> Floats:
     from scipy.spatial import cKDTree
 
     u, v = cell_centres()
-    grid_u, grid_v = np.meshgrid(u, v)
-    z = natural(grid_u, grid_v)
-    marks, half = [], []
-    for street in (s for s in streets if s.grade != "园路"):
+    z = natural(u[None, :], v[:, None])
+    paved = [s for s in streets if s.grade != "园路"]
+    marks: dict[float, list[Floats]] = {}
+    for street in paved:
         steps = np.arange(0, street.line.length + 1, 1.0)
-        marks.append(shapely.get_coordinates(shapely.line_interpolate_point(street.line, steps)))
-        half.append(np.full(len(steps), street.width / 2))
-    points, halves = np.vstack(marks), np.concatenate(half)
-    # The widest street within reach rules at a junction: distances count from its edge.
-    best = np.full(z.size, np.inf)
-    target = z.ravel().copy()
-    where = np.column_stack([grid_u.ravel(), grid_v.ravel()])
-    for width in np.unique(halves):
-        own = points[halves == width]
-        distance, nearest = cKDTree(own).query(where, distance_upper_bound=width + 10)
-        found = np.isfinite(distance)
-        edge = np.where(found, distance - width, np.inf)
-        closer = edge < best
-        best[closer] = edge[closer]
-        centre = own[np.minimum(nearest, len(own) - 1)]
-        level = natural(centre[:, 0], centre[:, 1])
-        target[closer] = level[closer]
-    weight = _fade(best.reshape(z.shape), 1.0, 9.0)
-    graded = z + weight * (target.reshape(z.shape) - z)
+        line = shapely.get_coordinates(shapely.line_interpolate_point(street.line, steps))
+        marks.setdefault(street.width / 2, []).append(line)
+    row, col = np.nonzero(burn([(s.line.buffer(s.width / 2 + 11), 1) for s in paved]))
+    where = np.column_stack([u[col], v[row]])
+    # The street whose edge is nearest rules at a junction.
+    best, target = np.full(len(where), np.inf), np.zeros(len(where))
+    for half, lines in sorted(marks.items()):
+        own = np.vstack(lines)
+        level = natural(own[:, 0], own[:, 1])
+        distance, nearest = cKDTree(own).query(where, distance_upper_bound=half + 10)
+        closer = distance - half < best
+        best[closer] = distance[closer] - half
+        target[closer] = level[nearest[closer]]
+    weight = np.zeros(z.shape)
+    weight[row, col] = _fade(best, 1.0, 9.0)
+    level_at = z.copy()
+    level_at[row, col] = np.where(np.isfinite(best), target, z[row, col])
+    graded = z + weight * (level_at - z)
     # Junctions of streets at different heights become ramps instead of steps.
     return np.asarray(graded + weight * (gaussian_filter(graded, 2.5) - graded))
 

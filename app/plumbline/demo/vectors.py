@@ -115,6 +115,9 @@ def _table(rows: list[dict[str, Any]], path: Path) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([row[name] for name in columns] for row in rows)
+        # The pier is a model without a footprint of its own.
+        pier = {"编号": "pier", "名称": "栈桥", "用途": "市政", "结构": "砖石", "拆除": "否"}
+        writer.writerow([pier.get(name, "") for name in columns])
 
 
 def _roads(district: District, path: Path) -> None:
@@ -138,7 +141,7 @@ def _roads(district: District, path: Path) -> None:
     ]
     areas += [
         {"名称": "栈桥", "类型": "栈桥", "等级": "步行", "桥面高程": p.eaves, "geometry": p.polygon}
-        for p in district.pier
+        for p in district.pier[:2]
     ]
     save(areas, path, "road_areas")
 
