@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,6 +173,29 @@ def test_a_failure_is_told_once_and_tried_again(
     autosave.tick()
     runner.wait(10)
     assert autosave.copy is not None
+
+
+def test_a_copy_that_was_cancelled_is_tried_again_in_silence(
+    runner: TaskRunner, clock: Clock, notifier: Notifier, scene: Scene, camera: Camera
+) -> None:
+    busy = TaskRunner(notifier=notifier, threads=1)
+    release = threading.Event()
+    autosave = Autosave(busy, clock=clock, notifier=notifier)
+    autosave.watch(scene, None)
+    edit(scene, "a", camera)
+    busy.submit("Long", lambda _feedback: release.wait(30))
+    clock.now += IDLE
+    autosave.tick()
+    busy.cancel_all()  # what opening another project does
+    release.set()
+    assert busy.wait(10)
+    assert autosave.copy is None
+    autosave.tick()
+    assert busy.wait(10)
+    assert autosave.copy is not None
+    assert notifier.notifications == []
+    autosave.close()
+    assert busy.close(10)
 
 
 def test_a_running_window_keeps_its_copy(

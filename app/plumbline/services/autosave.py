@@ -213,9 +213,13 @@ class Autosave:
             if scene is not self._scene or self._copy != path:
                 _remove(path)  # saved or closed meanwhile
 
-        def failed(error: Exception) -> None:
+        def stopped() -> None:
             self._writing = False
-            self._first_edit = self._first_edit or first
+            if scene is self._scene:  # try again at the next tick
+                self._first_edit = self._first_edit or first or self._clock()
+
+        def failed(error: Exception) -> None:
+            stopped()
             if not self._told:  # once: it would come again every few seconds
                 self._told = True
                 self._notifier.warning(tr("No recovery copy could be written."), details=str(error))
@@ -225,7 +229,7 @@ class Autosave:
             lambda _feedback: write_content(content, path),
             done,
             failed,
-            lambda: failed(RuntimeError("cancelled")),
+            stopped,
         )
 
     def close(self) -> None:
