@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from plumbline.io import load
 
 #: A place near Qingdao in EPSG:4549 (CGCS2000, central meridian 120°E).
 E, N, H = 534_210.25, 3_998_765.5, 12.75
+DUPLEX = "ifc/georef/Duplex_A_20110907_georeferenced.ifc"
 COS30, SIN30 = math.sqrt(3) / 2, 0.5
 AXIS = f"{COS30!r},{SIN30!r}"
 
@@ -237,9 +239,9 @@ def test_model_far_from_the_area_of_its_crs(tmp_path: Path) -> None:
 # -- real files -----------------------------------------------------------------------------------
 
 
-def test_real_duplex(real_data: Path) -> None:
+def test_real_duplex(real_layer: Callable[..., Layer]) -> None:
     """Luxembourg by its property sets, 71° turned; Chicago by its site: told, 6,859 km apart."""
-    (layer,) = load(real_data / "ifc/georef/Duplex_A_20110907_georeferenced.ifc", digest=False)
+    layer = real_layer(DUPLEX)
     assert layer.crs is not None
     assert layer.crs.to_epsg() == 9897
     assert layer.metadata["rotation"] == pytest.approx(71.0, abs=1e-6)
@@ -251,10 +253,9 @@ def test_real_duplex(real_data: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["Architecture", "Structural"])
-def test_real_millimetres(real_data: Path, part: str) -> None:
+def test_real_millimetres(real_layer: Callable[..., Layer], part: str) -> None:
     """EPSG:32760 in millimetres of the map, turned by 60°; the two models fall together."""
-    path = real_data / f"ifc/pcert_sample_scene/Building-{part}.ifc"
-    (layer,) = load(path, digest=False)
+    layer = real_layer(f"ifc/pcert_sample_scene/Building-{part}.ifc")
     assert layer.crs is not None
     assert layer.crs.to_epsg() == 32760
     np.testing.assert_allclose(
@@ -267,21 +268,16 @@ def test_real_millimetres(real_data: Path, part: str) -> None:
     own = np.isin(layer.data.element_index, walls)
     corners_ = layer.data.vertices[layer.data.triangles[own].ravel()]
     low, high = corners_.min(axis=0), corners_.max(axis=0)
-    (other,) = load(path.with_name("Building-Structural.ifc"), digest=False)
+    other = real_layer("ifc/pcert_sample_scene/Building-Structural.ifc")
     assert other.bounds is not None
     # The walls of both lie inside one another's box, to the overlap of their finishes.
     assert (low > other.bounds.low - 0.5).all()
     assert (high < other.bounds.high + 0.5).all()
 
 
-def test_real_place_by_an_independent_road(real_data: Path) -> None:
+def test_real_place_by_an_independent_road(real_layer: Callable[..., Layer]) -> None:
     """The house lies where PROJ and a rotation by hand put one of its vertices."""
-    (local,) = load(
-        real_data / "ifc/georef/Duplex_A_20110907_georeferenced.ifc",
-        {"georeference": "none"},
-        digest=False,
-    )
-    (mapped,) = load(real_data / "ifc/georef/Duplex_A_20110907_georeferenced.ifc", digest=False)
+    local, mapped = real_layer(DUPLEX, georeference="none"), real_layer(DUPLEX)
     assert isinstance(local.data, BimData)
     assert isinstance(mapped.data, BimData)
     x, y, z = local.data.vertices[1234]
