@@ -106,6 +106,7 @@ class Canvas(QWidget):
         self.mode = Mode.ORBIT
         self.view = self._make_view(scene)
         self._make_overlays()
+        self._closed = False
         self._press: QPointF | None = None
         self._last: QPointF | None = None
         self._dragging = False
@@ -131,6 +132,7 @@ class Canvas(QWidget):
         """Release everything that belongs to VTK; the canvas cannot be used afterwards."""
         for timer in (self._rest, self._hover, self._step, self._ease):
             timer.stop()
+        self._closed = True
         self.view.close()
         self.interactor.close()
 
@@ -465,6 +467,8 @@ class Canvas(QWidget):
         self.navigation.set_north(self.view.north_angle())
 
     def _theme_changed(self) -> None:
+        if self._closed:
+            return
         self.view.set_theme(render_theme(current_theme()))
         self.interactor.render()
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from plumbline.api import tr
 from plumbline.services.notifier import Notification, Notifier, Severity
+from plumbline.ui.poster import Poster
 from plumbline.ui_kit.buttons import button, tool_button
 from plumbline.ui_kit.icons import set_icon
 from plumbline.ui_kit.labels import label, set_property
@@ -53,7 +54,9 @@ class MessageBar(QFrame):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
-        notifier.notified.connect(self.show_notification)
+        # Notifications come on the thread that notifies.
+        self._poster = Poster(self)
+        notifier.notified.connect(self._notified)
         on_language(self, self.retranslate)
         self.retranslate()
         self.hide()
@@ -67,6 +70,9 @@ class MessageBar(QFrame):
         if event.type() == QEvent.Type.Resize:
             self._place()
         return super().eventFilter(watched, event)
+
+    def _notified(self, notification: Notification) -> None:
+        self._poster.post(lambda: self.show_notification(notification))
 
     def show_notification(self, notification: Notification) -> None:
         """Show one notification; information goes away by itself."""

@@ -7,7 +7,7 @@ only here, on the GUI thread, when a task delivers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +81,8 @@ class Session(QObject):
         timer.start(AUTOSAVE_CHECK)
         self._unframed = True
         self._loading = 0
+        #: What other programs or versions keep in the project file.
+        self._extra: Mapping[str, Any] = {}
         #: Where dialogs answer in tests: name of the dialog to its answer.
         self.answers: dict[str, Any] = {}
 
@@ -184,6 +186,7 @@ class Session(QObject):
         recovery: Recovery | None = None,
     ) -> None:
         self._replace(build_scene(content), path, lock, recovery)
+        self._extra = content.extra
         self.has_project = True
         self._unframed = content.camera is None
         for text in content.warnings:
@@ -193,7 +196,8 @@ class Session(QObject):
             self.view_requested.emit(content.camera)
         if path is not None:
             self.store.add_recent(path)
-        for entry in self.scene.absent:
+        # What is looked at comes first.
+        for entry in sorted(self.scene.absent, key=lambda e: not e.view.visible):
             self._load_entry(entry)
 
     def _load_entry(self, entry: LayerEntry) -> None:
@@ -346,7 +350,7 @@ class Session(QObject):
         """Open the demo district; build it first when this user has none of this version."""
         if not self.may_discard():
             return
-        from plumbline.cli.demo import demo_folder, ensure_demo
+        from plumbline.demo.project import demo_folder, ensure_demo
 
         self.tasks.submit(
             tr("Building the demo district"),
@@ -356,43 +360,88 @@ class Session(QObject):
 
     # -- saving ----------------------------------------------------------------------------
 
-    def save(self) -> bool:
-        """Save; asks for a name the first time. Return whether it was saved."""
-        return self._write(self.path) if self.path else self.ask_save_as()
+    def save(self) -> None:
+        """Save in a worker; asks for a name the first time."""
+        if self.path is None:
+            self.ask_save_as()
+        else:
+            self._save(self.path)
 
-    def ask_save_as(self) -> bool:
+    def ask_save_as(self) -> None:
         """Ask for a name and save under it."""
+        path = self._ask_name()
+        if path is not None:
+            self._save(path, as_new=path != self.path)
+
+    def _ask_name(self) -> Path | None:
         answer = self.answers.get("save_as")
         if answer is None:
             start = str(Path(self.settings.last_folder or Path.home()) / f"{tr('Project')}{SUFFIX}")
-            text, _ = QFileDialog.getSaveFileName(
+            answer, _ = QFileDialog.getSaveFileName(
                 self.window, tr("Save as"), start, tr("Plumbline projects") + f" (*{SUFFIX})"
             )
-            answer = text
-        if not answer:
-            return False
-        return self._write(project_path(answer), as_new=True)
+        return project_path(answer) if answer else None
 
-    def _write(self, path: Path, *, as_new: bool = False) -> bool:
-        """Write here and now: small tables, and the window may be about to close."""
+    def _save(self, path: Path, *, as_new: bool = False) -> None:
+        """Take the snapshot here, write it in a worker; edits made meanwhile stay unsaved."""
         try:
             lock = ProjectLock(path) if path != self.path else None
-            write_content(snapshot(self.scene, self.camera_of()), path, replace_file=as_new)
         except UserError as error:
             self.notifier.error(error)
+            return
+        scene, content = self.scene, snapshot(self.scene, self.camera_of(), self._extra)
+        scene.mark_modified(False)
+
+        def failed(error: Exception) -> None:
+            if lock is not None:
+                lock.release()
+            scene.mark_modified()
+            self.notifier.error(error)
+
+        def done(_nothing: None) -> None:
+            if scene is self.scene:
+                self._saved(path, lock)
+            elif lock is not None:
+                lock.release()
+
+        self.tasks.submit(
+            tr("Saving {name}", name=path.name),
+            lambda _feedback: write_content(content, path, replace_file=as_new),
+            done,
+            failed,
+            lambda: failed(InputError(tr("Saving was cancelled."), tr("Save again."))),
+        )
+
+    def _save_now(self) -> bool:
+        """Save before something goes away; return whether that went well."""
+        path = self.path or self._ask_name()
+        if path is None:
             return False
+        lock: ProjectLock | None = None
+        try:
+            lock = ProjectLock(path) if path != self.path else None
+            content = snapshot(self.scene, self.camera_of(), self._extra)
+            write_content(content, path, replace_file=lock is not None)
+        except UserError as error:
+            if lock is not None:
+                lock.release()
+            self.notifier.error(error)
+            return False
+        self.scene.mark_modified(False)
+        self._saved(path, lock)
+        return True
+
+    def _saved(self, path: Path, lock: ProjectLock | None) -> None:
         if lock is not None:
             if self._lock is not None:
                 self._lock.release()
             self._lock = lock
         self.path = path
         self.autosave.saved_as(path)
-        self.scene.mark_modified(False)
         self.store.add_recent(path)
         self.store.update(last_folder=str(path.parent))
         self.title_changed.emit()
         self.notifier.info(tr("Saved: {path}", path=path))
-        return True
 
     def may_discard(self) -> bool:
         """Ask about unsaved work; return whether to go on."""
@@ -410,7 +459,7 @@ class Session(QObject):
             box.exec()
             clicked = box.clickedButton()
             answer = "save" if clicked is save else "drop" if clicked is drop else "cancel"
-        return self.save() if answer == "save" else answer == "drop"
+        return self._save_now() if answer == "save" else answer == "drop"
 
     def close_project(self) -> None:
         """Go back to the start page."""
@@ -438,7 +487,7 @@ class Session(QObject):
         if self._lock is not None:
             self._lock.release()
         self._lock = lock
-        self.scene, self.path = scene, path
+        self.scene, self.path, self._extra = scene, path, {}
         self._watch(recovery)
 
     def _watch(self, recovery: Recovery | None = None) -> None:
