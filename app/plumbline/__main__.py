@@ -1,8 +1,16 @@
-"""``python -m plumbline``: the same as the command ``plumbline``."""
+"""``python -m plumbline``: the same as the command ``plumbline``.
+
+A frozen application is its own interpreter: started as ``plumbline --child-process`` it is a child
+of itself (`plumbline.io.child`) and imports nothing of the window.
+"""
 
 import sys
 
-from plumbline.cli.main import main
-
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child-process"]:
+        from plumbline.io.child import main as serve
+
+        serve()
+    from plumbline.cli.main import main
+
     sys.exit(main())

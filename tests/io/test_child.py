@@ -17,7 +17,13 @@ import pytest
 from plumbline.core.errors import CancelledError, InputError, RefusedError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import translator
-from plumbline.io.child import ChildDefectError, ChildResult, run_in_child
+from plumbline.io.child import (
+    CHILD_FLAG,
+    ChildDefectError,
+    ChildResult,
+    child_command,
+    run_in_child,
+)
 
 HERE = Path(__file__).parent
 
@@ -49,6 +55,16 @@ def test_answer_comes_back_with_progress() -> None:
     assert seen == [(0.25, "a quarter"), (0.5, "half")]
     heavy = {"PySide6", "vtkmodules", "vtk", "pyvista", "geopandas", "pydantic", "matplotlib"}
     assert heavy.isdisjoint(m.split(".")[0] for m in result.document["modules"])
+
+
+def test_frozen_application_is_its_own_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an interpreter beside it the application starts itself, by its own entry point."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert child_command() == [sys.executable, CHILD_FLAG]
+    command = [sys.executable, "-m", "plumbline", CHILD_FLAG]
+    monkeypatch.setattr("plumbline.io.child.child_command", lambda: command)
+    document = run("double", name="n", numbers=[]).document
+    assert "plumbline.cli.main" not in document["modules"]
 
 
 def test_given_folder_is_the_callers(tmp_path: Path) -> None:

@@ -27,11 +27,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 
-import plumbline
 from plumbline.core.data import AnyArray
 from plumbline.core.errors import (
     CancelledError,
@@ -286,10 +285,8 @@ class _Parent:
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: ours, with this very Plumbline first on the path."""
-    home = str(Path(plumbline.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"}
+    """Return the child's environment: ours, but no pools of threads that only reserve memory."""
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _pump(stream: IO[bytes], messages: queue.SimpleQueue[bytes]) -> None:
@@ -312,7 +309,7 @@ def _close_quietly(stream: IO[bytes]) -> None:
 # -- the child's side ---------------------------------------------------------------------------
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Serve one request from standard input; never returns.
 
     The process ends with `os._exit`: destructors of native libraries have crashed at interpreter

@@ -189,15 +189,13 @@ def _tessellated(path: Path, schema: str, context: LoadContext) -> ChildResult:
 def _run(
     path: Path, args: dict[str, Any], context: LoadContext, folder: Path | None
 ) -> ChildResult:
-    size = path.stat().st_size
-    memory = _MEMORY_FLOOR + args["threads"] * _MEMORY_PER_THREAD + size * _MEMORY_PER_BYTE
     result = run_in_child(
         "plumbline.io.ifc_worker:tessellate",
         args,
         context.feedback,
         subject=path.name,
         folder=folder,
-        memory=memory,
+        memory=_memory(path, args["threads"]),
     )
     if not _sound(result):
         raise InputError(
@@ -205,6 +203,17 @@ def _run(
             tr("The file is probably damaged; copy or export it again."),
         )
     return result
+
+
+def _memory(path: Path, threads: int) -> int:
+    """Return the most that the child may take: by the size of the file, and of the machine."""
+    wanted = _MEMORY_FLOOR + threads * _MEMORY_PER_THREAD
+    wanted += path.stat().st_size * _MEMORY_PER_BYTE
+    try:
+        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no such question, nor such limits
+        return wanted
+    return min(wanted, max(_MEMORY_FLOOR, installed * 9 // 10))
 
 
 def _reader_version() -> str:
