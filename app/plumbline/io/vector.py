@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 #: Features read between two looks at the cancel button.
-BATCH = 20_000
+BATCH = 100_000
 READ_OPTIONS: dict[str, Any] = {
     "fid_as_index": True,
     "on_invalid": "ignore",
