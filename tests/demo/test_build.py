@@ -25,8 +25,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_two_builds_are_the_same_bytes(demo_district: Path, tmp_path: Path) -> None:
-    again = demo.build(tmp_path / "示范 城区")
-    assert digests(again.folder) == digests(demo_district)
+    """Built over an earlier one, which keeps what the user put there."""
+    out = tmp_path / "示范 城区"
+    out.mkdir()
+    (out / "demo.json").write_text("{}", encoding="utf-8")
+    (out / "mine.plumb.gpkg").write_bytes(b"my project")
+    again = digests(demo.build(out).folder)
+    assert again.pop("mine.plumb.gpkg") == hashlib.sha256(b"my project").hexdigest()
+    assert again == digests(demo_district)
+    assert [p.name for p in tmp_path.iterdir()] == [out.name]
 
 
 def test_construction_depends_on_the_seed_only() -> None:

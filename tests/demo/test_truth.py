@@ -223,6 +223,20 @@ def test_streets_connect(district: DemoDistrict) -> None:
     assert connected_components(graph, directed=False)[0] == 1
 
 
+def test_windows_lie_on_the_walls_of_dwellings(district: DemoDistrict) -> None:
+    windows = read(district, "windows")
+    buildings = read(district, "buildings").set_index("编号")
+    assert len(windows) > 500
+    assert windows["编号"].is_unique
+    walls = buildings.loc[windows["楼号"]]
+    away = windows.geometry.distance(walls.geometry.boundary, align=False)
+    assert away.max() < 1e-6
+    storey = (walls["檐口高度"] / walls["层数"]).to_numpy()
+    floor = walls["基底高程"].to_numpy() + (windows["楼层"].to_numpy() - 1) * storey
+    assert np.abs(windows.geometry.z.to_numpy() - floor - 0.9).max() < 0.06
+    assert windows["朝向"].between(165, 195).all()
+
+
 def test_sightlines_have_both_verdicts(truth: dict[str, Any]) -> None:
     verdicts = [line["visible"] for line in truth["sightlines"]]
     assert sum(verdicts) >= 3

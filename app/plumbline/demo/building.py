@@ -53,7 +53,8 @@ def build(out: Path, feedback: Feedback | None = None, *, seed: int = 2026) -> D
     Parameters
     ----------
     out : Path
-        Folder to make. An earlier demo district in it is replaced; any other content is refused.
+        Folder to make. An earlier demo district in it is replaced, and files that are not part of
+        one stay; a folder that holds no demo district but other content is refused.
     feedback : Feedback, optional
         Told about progress; may cancel.
     seed : int
@@ -131,16 +132,27 @@ def _generate(folder: Path, feedback: Feedback, seed: int) -> None:
 
 
 def _swap(work: Path, out: Path) -> None:
-    """Put the finished folder in the place of `out`; an earlier one goes only afterwards."""
+    """Put the finished folder in the place of `out`.
+
+    What the user put into an earlier district (a project, say) moves into the new one; nothing of
+    the earlier one is deleted before that is done.
+    """
     if not out.exists():
         work.rename(out)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-    out.rename(old / "old")
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+    old = aside / out.name
     try:
-        work.rename(out)
-    except OSError:
-        (old / "old").rename(out)
-        raise
+        out.rename(old)
+        try:
+            work.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
+        for item in old.iterdir():
+            if not (out / item.name).exists():
+                item.rename(out / item.name)
+        shutil.rmtree(old)
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if not any(aside.iterdir()):
+            aside.rmdir()

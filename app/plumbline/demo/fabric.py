@@ -780,7 +780,7 @@ def fill_shore(lot: Lot) -> None:
     """Place bathing houses on the beach and the lighthouse on the cape."""
     if lot.block.key.startswith("G0"):
         at = 1072.0
-        v = float(shore(at)) + 34
+        v = float(shore(at)) + 18
         house = Part(
             at, v, 9.0, 9.0, 0.0, eaves=19.0, roof="pyramid", rise=4.0, sides=16, tile="red"
         )
@@ -788,7 +788,17 @@ def fill_shore(lot: Lot) -> None:
             lot.new(house, "望海灯塔", "市政", 5, facade="lighthouse", structure="砖石", year=1903),
             1.0,
         )
-        keep = Part(at - 17, v + 8, 14, 8, 0.1, eaves=4.4, roof="gable", rise=2.4, tile="red")
+        keep = Part(
+            at - 26,
+            float(shore(at - 26)) + 45,
+            14,
+            8,
+            -0.35,
+            eaves=4.4,
+            roof="gable",
+            rise=2.4,
+            tile="red",
+        )
         lot.add(
             lot.new(keep, "灯塔看守房", "市政", 1, facade="stone", structure="砖石", year=1903), 2.0
         )

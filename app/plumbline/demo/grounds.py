@@ -154,7 +154,7 @@ def _inside(block: Block, buildings: list[Building]) -> list[tuple[Any, str]]:
                 lot.point(x * lot.width, -lot.depth / 2 - 2),
                 lot.point(x * lot.width, lot.depth / 2 + 2),
             ]
-            found.append((shapely.LineString(ends).buffer(4), "concrete"))
+            found.append((shapely.LineString(ends).buffer(4), _BASE[block.use]))
         found += [(o.buffer(3.0, join_style="mitre"), "plaza") for o in outlines]
         found += [(yard, "parking") for yard in _yards(lot, outlines)]
     elif block.use == "liyuan":

@@ -56,9 +56,18 @@ def frame(rows: list[dict[str, Any]]) -> Any:
 
 
 def save(rows: list[dict[str, Any]], path: Path, layer: str) -> None:
-    """Write one table of a GeoPackage."""
-    with fixed_date():
-        frame(rows).to_file(path, layer=layer, driver="GPKG", engine="pyogrio")
+    """Write one table of a GeoPackage; OSError when the disk does not take it."""
+    _to_file(rows, path, layer=layer, driver="GPKG")
+
+
+def _to_file(rows: list[dict[str, Any]], path: Path, **options: Any) -> None:
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        with fixed_date():
+            frame(rows).to_file(path, engine="pyogrio", **options)
+    except (DataSourceError, DataLayerError) as error:
+        raise OSError(str(error)) from error
 
 
 def building_row(building: Building, number_of_parcel: str) -> dict[str, Any]:
@@ -100,11 +109,13 @@ def write(district: District, folder: Path) -> None:
     rows = [building_row(b, parcel.get(b.block, "")) for b in district.buildings]
     save(rows, folder / "buildings.gpkg", "buildings")
     _table(rows, folder / "models" / "buildings" / "buildings.csv")
-    with fixed_date():
-        frame(rows).to_file(
-            folder / "buildings_gbk.shp", driver="ESRI Shapefile", engine="pyogrio",
-            encoding="GBK", DBF_DATE_LAST_UPDATE=FIXED_DATE[:10],
-        )  # fmt: skip
+    _to_file(
+        rows,
+        folder / "buildings_gbk.shp",
+        driver="ESRI Shapefile",
+        encoding="GBK",
+        DBF_DATE_LAST_UPDATE=FIXED_DATE[:10],
+    )
 
 
 def _table(rows: list[dict[str, Any]], path: Path) -> None:
