@@ -1,7 +1,5 @@
 """Small scenes with known answers, at the coordinates of a city in EPSG:4549."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum here
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Camera maths: what is under the cursor stays there."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum here
-
 from __future__ import annotations
 
 import itertools

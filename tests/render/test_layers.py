@@ -1,7 +1,5 @@
 """Each kind of layer: its actors, and colours under known pixels."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum here
-
 from __future__ import annotations
 
 from pathlib import Path

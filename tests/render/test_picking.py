@@ -1,7 +1,5 @@
 """Picks against float64 ray casting and closed forms."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum here
-
 from __future__ import annotations
 
 from pathlib import Path

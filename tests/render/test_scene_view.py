@@ -1,7 +1,5 @@
 """The picture follows the scene: events, order, selection, records, closing."""
 
-# ruff: noqa: RUF005 - an array plus a tuple is a sum here
-
 from __future__ import annotations
 
 import gc
@@ -30,8 +28,9 @@ from render_scenes import (
     viewing,
 )
 
+from plumbline.core.errors import InputError
 from plumbline.core.georeference import Georeference
-from plumbline.core.layer import LayerStyle
+from plumbline.core.layer import LayerStyle, LayerView
 from plumbline.core.pick import EntityRef
 from plumbline.core.scene import Camera, Record, Scene
 from plumbline.render.scene_view import SceneView
@@ -280,3 +279,52 @@ def test_closing_leaves_nothing_behind() -> None:
     assert all(ref() is None for ref in layer_actors)
     SceneView(plotter, scene, THEME).close()
     plotter.close()
+
+
+def test_hidden_layers_cost_nothing_until_they_are_shown() -> None:
+    scene = new_scene()
+    scene.add(boxes_layer(), view=LayerView(visible=False))
+    with viewing(scene) as view:
+        view.set_camera(above(5, 5))
+        assert not view._shown["boxes"].drawn
+        scene.set_style("boxes", LayerStyle(color_by="solid", color="#ff0000"))
+        assert not view._shown["boxes"].drawn
+        scene.set_view("boxes", visible=True)
+        r, g, _ = color_at(view, *pixel(view, PLACE + (5, 5, 10)))
+        assert r > 4 * g
+        assert view.pick(*pixel(view, PLACE + (5, 5, 10))) is not None
+
+
+def test_plan_layers_wait_for_terrain_that_is_being_read(tmp_path: Path) -> None:
+    scene = new_scene()
+    waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+    scene.add(terrain_layer(tmp_path))
+    scene.add(vector_layer("park", [shapely.box(100, 100, 200, 200)]))
+    with viewing(scene, prepare_async=lambda work, done: waiting.append((work, done))) as view:
+        ((work, done),) = waiting
+        done(work())
+        assert len(waiting) == 2
+        work, done = waiting[1]
+        done(work())
+        box = view.extent([EntityRef("park", "f0")])
+        assert box is not None
+        assert box.zmin > 10
+
+
+def test_what_cannot_be_read_is_said_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    scene = new_scene()
+    terrain = terrain_layer(tmp_path)
+    (tmp_path / "terrain.tif").unlink()
+    scene.add(terrain)
+    scene.add(vector_layer("park", [shapely.box(0, 0, 20, 20)]))
+    with pytest.raises(InputError, match=r"terrain\.tif"), viewing(scene):
+        pass
+    waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+    with viewing(scene, prepare_async=lambda work, done: waiting.append((work, done))) as view:
+        work, done = waiting.pop()
+        result = work()
+        with pytest.raises(InputError):
+            done(result)
+        work, done = waiting.pop()
+        done(work())
+        assert view._shown["park"].drawn

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from plumbline.core.errors import UserError
 from plumbline.core.i18n import tr
 from plumbline.core.scene import Camera, Scene
 from plumbline.render.labels import text_image
-from plumbline.render.theme import LIGHT, RenderTheme, rgb
+from plumbline.render.theme import LIGHT, SOFTWARE, RenderTheme, rgb
 
 #: Drawn this much larger and averaged, so that edges are smooth.
 SUPERSAMPLING = 2
@@ -128,7 +129,12 @@ def scene_picture(
         plotter = pyvista.Plotter(off_screen=True, window_size=large)
         try:
             view = SceneView(
-                plotter, scene, theme, request_render=lambda: None, pixel_ratio=SUPERSAMPLING
+                plotter,
+                scene,
+                theme,
+                request_render=lambda: None,
+                budget=replace(SOFTWARE, anisotropy=4),
+                pixel_ratio=SUPERSAMPLING,
             )
             if camera is not None:
                 view.set_camera(camera)

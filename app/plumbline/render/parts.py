@@ -213,8 +213,16 @@ def _has_alpha(part: Part) -> bool:
     return translucent_image or translucent_colors
 
 
-def build(part: Part, scale: float = 1.0) -> Drawn:
-    """Make the actor of a part; `scale` is device pixels for each pixel of its sizes."""
+def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
+    """Make the actor of a part.
+
+    Parameters
+    ----------
+    scale : float
+        Device pixels for each pixel of its sizes.
+    anisotropy : int
+        Samples of a texture seen at a low angle.
+    """
     data = _polydata(part, len(part.points))
     moving = None
     if part.moving is not None and part.moving < len(part.points):
@@ -233,7 +241,7 @@ def build(part: Part, scale: float = 1.0) -> Drawn:
     actor = vtkActor()
     actor.SetMapper(mapper)
     if part.image is not None:
-        actor.SetTexture(texture(part.image, part.repeat))
+        actor.SetTexture(texture(part.image, part.repeat, anisotropy))
     _appearance(actor, part, scale)
     if part.draped or part.outline:
         shader = actor.GetShaderProperty()
@@ -298,7 +306,7 @@ def _cells(indices: AnyArray) -> vtkCellArray:
     return cells
 
 
-def texture(image: NDArray[np.uint8], repeat: bool = True) -> vtkTexture:
+def texture(image: NDArray[np.uint8], repeat: bool = True, anisotropy: int = 1) -> vtkTexture:
     """Make a texture with mipmaps from an image whose first row is on top."""
     from vtkmodules.vtkCommonDataModel import vtkImageData
 
@@ -311,7 +319,7 @@ def texture(image: NDArray[np.uint8], repeat: bool = True) -> vtkTexture:
     result.SetInputData(grid)
     result.InterpolateOn()
     result.MipmapOn()
-    result.SetMaximumAnisotropicFiltering(4)
+    result.SetMaximumAnisotropicFiltering(anisotropy)
     result.SetWrap(vtkTexture.Repeat if repeat else vtkTexture.ClampToEdge)
     result.SetColorModeToDirectScalars()
     return result

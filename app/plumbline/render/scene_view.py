@@ -40,9 +40,21 @@ EASE = 0.35
 
 @dataclass
 class _Shown:
-    """A layer in the picture; `turn` numbers its preparations, so that only the last one counts."""
+    """A layer in the picture.
+
+    Attributes
+    ----------
+    turn : int
+        Number of its last preparation: results of earlier ones are dropped.
+    stale : bool
+        What is drawn is out of date; prepared anew as soon as somebody could see it.
+    busy : bool
+        Being prepared.
+    """
 
     turn: int = 0
+    stale: bool = True
+    busy: bool = False
     prepared: Prepared = field(default_factory=Prepared)
     drawn: list[Drawn] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()
@@ -108,10 +120,13 @@ class SceneView:
         plotter.camera_set = True
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         self._connect()
-        for layer in scene:
-            self._start(layer.id)
-        self._draw_records()
-        self.look("iso")
+        try:
+            self._restart(scene.layer_ids)
+            self._draw_records()
+            self.look("iso")
+        except Exception:
+            self.close()
+            raise
 
     # -- life ------------------------------------------------------------------------------
 
@@ -204,19 +219,50 @@ class SceneView:
         return Ground(grids) if grids else None
 
     def _start(self, layer_id: str) -> None:
-        """Prepare a layer; the old picture of it stays until the new one is ready."""
+        """Prepare a layer once it is due; the old picture of it stays until the new one is ready.
+
+        Hidden layers wait until they are shown, and what lies on the ground until there is ground.
+        """
         shown = self._shown.setdefault(layer_id, _Shown())
         self._turns += 1
         shown.turn = turn = self._turns
+        shown.stale, shown.busy = True, False
+        if not self._is_due(layer_id):
+            return
         request = self._request(layer_id)
         shown.hidden = request.hidden
+        shown.stale, shown.busy = False, True
 
-        def done(prepared: Prepared) -> None:
+        def work() -> Prepared | Exception:
+            try:
+                return prepare(request)
+            except Exception as error:  # carried to the thread that waits for the result
+                return error
+
+        def done(result: Prepared | Exception) -> None:
             current = self._shown.get(layer_id)
-            if current is not None and current.turn == turn:
-                self._install(layer_id, current, prepared)
+            if current is None or current.turn != turn:
+                return
+            current.busy = False
+            if isinstance(result, Exception):
+                self._start_due()
+                raise result
+            self._install(layer_id, current, result)
 
-        self._prepare_async(lambda: prepare(request), done)
+        self._prepare_async(work, done)
+
+    def _is_due(self, layer_id: str) -> bool:
+        if is_terrain(self.scene[layer_id]):
+            return True
+        waits = needs_ground(self.scene[layer_id]) and any(
+            shown.busy and is_terrain(self.scene[i]) for i, shown in self._shown.items()
+        )
+        return self.scene.is_visible(layer_id) and not waits
+
+    def _start_due(self) -> None:
+        for layer_id, shown in list(self._shown.items()):
+            if shown.stale and self._is_due(layer_id):
+                self._start(layer_id)
 
     def _restart(self, layer_ids: Iterable[str]) -> None:
         # Terrain first: the others are laid on it.
@@ -228,7 +274,7 @@ class SceneView:
         had_ground = shown.prepared.ground is not None
         shown.prepared = prepared
         for part in prepared.parts:
-            drawn = build(part, self.pixel_ratio)
+            drawn = build(part, self.pixel_ratio, self.budget.anisotropy)
             drawn.set_moving(self._moving)
             (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
             shown.drawn.append(drawn)
@@ -321,6 +367,7 @@ class SceneView:
 
     def _update(self) -> None:
         """Apply visibility, opacity and order, then draw."""
+        self._start_due()
         covering = any(
             shown.prepared.covers_ground
             and self.scene.is_visible(i)
