@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 
 
@@ -17,5 +18,6 @@ class Poster(QObject):
         self._posted.connect(lambda function: function(), Qt.ConnectionType.QueuedConnection)
 
     def post(self, function: Callable[[], None]) -> None:
-        """Run a function on the GUI thread, later."""
-        self._posted.emit(function)
+        """Run a function on the GUI thread, later; not at all when its window is gone."""
+        if shiboken6.isValid(self):
+            self._posted.emit(function)

@@ -160,6 +160,10 @@ class Session(QObject):
         """Open a project: its tree at once, its layers as they arrive."""
         if not self.may_discard():
             return
+        if path == self.path and self._lock is not None:
+            # Going back to what was saved: this window holds the lock already.
+            self._lock.release()
+            self._lock = None
         try:
             lock = ProjectLock(path)
         except UserError as error:
