@@ -356,6 +356,7 @@ def fill_towers(lot: Lot) -> None:
     """Place towers of flats above a row of low shops, looking over the sea."""
     rng = lot.rng
     storeys = [int(n) for n in rng.permutation([18, 26, 31])]
+    estate = "海天名邸" if lot.block.key.startswith("D") else "金湾名邸"
     for k, n in enumerate(storeys):
         x = (k - 1) * lot.width * 0.3
         y = lot.depth * (0.24 if k % 2 else 0.02)
@@ -365,7 +366,7 @@ def fill_towers(lot: Lot) -> None:
         lot.add(
             lot.new(
                 body,
-                f"海天名邸{k + 1}号楼",
+                f"{estate}{k + 1}号楼",
                 "住宅",
                 n,
                 facade=("tower", "terrace")[k % 2],
@@ -384,6 +385,7 @@ def fill_towers(lot: Lot) -> None:
 def fill_offices(lot: Lot) -> None:
     """Place a podium with two office towers, and a smaller office beside it."""
     heights = [int(n) for n in lot.rng.permutation([34, 24])]
+    centre = "观澜中心" if lot.block.key.startswith("F") else "松岭国际"
     y = -lot.depth * 0.16
     towers = []
     for k, n in enumerate(heights):
@@ -400,7 +402,7 @@ def fill_offices(lot: Lot) -> None:
         towers.append(
             lot.new(
                 body,
-                f"观澜中心{'AB'[k]}座",
+                f"{centre}{'AB'[k]}座",
                 "商务办公",
                 n,
                 facade="glass" if k else "curtain",
@@ -424,7 +426,7 @@ def fill_offices(lot: Lot) -> None:
     lot.add(
         lot.new(
             podium,
-            "观澜中心裙楼",
+            f"{centre}裙楼",
             "商业",
             4,
             facade="office",
