@@ -81,6 +81,7 @@ def _part(
         opacity=0.45,
         lit=False,
         outline=True,
+        detail=0.06,
         resting_only=True,
     )
     return [surface, edges]

@@ -114,7 +114,7 @@ class Effects:
         for position, strength, color in (
             ((-0.75, 0.7, 0.8), 0.78, (1.0, 0.97, 0.91)),
             ((0.6, 0.5, 0.5), 0.22, (0.86, 0.92, 1.0)),
-            ((0.0, 0.0, 1.0), 0.28, (1.0, 1.0, 1.0)),
+            ((0.0, 0.0, 1.0), 0.32, (1.0, 1.0, 1.0)),
         ):
             light = vtkLight()
             light.SetLightTypeToCameraLight()

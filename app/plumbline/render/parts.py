@@ -75,6 +75,11 @@ class Part:
     outline : bool
         Edges of something solid: drawn before it by a thousandth of the distance, so that the
         rafters below a roof stay below.
+    spacing : float
+        Points: metres between neighbours; seen from near they grow until they touch. 0: never.
+    detail : float
+        Not drawn where a pixel is larger than this many metres: lines that would merge to a
+        dark mass. 0: always drawn.
     resting_only : bool
         Not drawn while the camera moves.
     """
@@ -101,6 +106,8 @@ class Part:
     on_top: bool = False
     rise: float = 0.0
     outline: bool = False
+    spacing: float = 0.0
+    detail: float = 0.0
 
 
 @dataclass
@@ -164,6 +171,10 @@ _LIFT = """//VTK::PositionVC::Impl
 """
 
 
+#: Points grow no larger than this, pixels.
+MAX_POINT = 12.0
+
+
 @dataclass
 class Drawn:
     """An actor with what changes while the camera moves."""
@@ -172,15 +183,34 @@ class Drawn:
     actor: vtkActor
     data: vtkPolyData
     moving_data: vtkPolyData | None = None
+    scale: float = 1.0
     covered: bool = False
+    too_fine: bool = False
+    shown: bool = True
 
     def show(self, visible: bool, opacity: float) -> None:
         """Apply visibility and opacity of the layer."""
-        self.actor.SetVisibility(visible and opacity > 0 and not self.covered)
+        self.shown = visible and opacity > 0
+        self._apply()
         self.actor.GetProperty().SetOpacity(opacity * self.part.opacity)
         # VTK decides by the texture's alpha otherwise, and sorts a photograph as translucent.
         opaque = opacity * self.part.opacity >= 1 and not _has_alpha(self.part)
         self.actor.SetForceOpaque(opaque)
+
+    def _apply(self) -> None:
+        self.actor.SetVisibility(self.shown and not self.covered and not self.too_fine)
+
+    def set_pixel(self, metres: float, moving: bool) -> None:
+        """Adapt to the size of a pixel at this actor: of points, and whether lines are seen."""
+        part = self.part
+        if part.spacing:
+            thinned = len(part.points) / part.moving if moving and part.moving else 1.0
+            touching = 1.2 * part.spacing * max(thinned, 1.0) ** 0.5 / metres
+            size = min(max(part.size * self.scale, touching), MAX_POINT * self.scale)
+            self.actor.GetProperty().SetPointSize(size)
+        if part.detail:
+            self.too_fine = metres * self.scale > part.detail
+            self._apply()
 
     def set_moving(self, moving: bool) -> None:
         """Switch between the light and the full version."""
@@ -246,7 +276,7 @@ def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
     if part.draped or part.outline:
         shader = actor.GetShaderProperty()
         shader.AddVertexShaderReplacement("//VTK::PositionVC::Impl", True, _LIFT, False)
-    drawn = Drawn(part, actor, data, moving)
+    drawn = Drawn(part, actor, data, moving, scale)
     drawn.set_lift(0.3, 0.0, 0.0)
     return drawn
 
@@ -254,8 +284,8 @@ def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
 def _appearance(actor: vtkActor, part: Part, scale: float) -> None:
     look = actor.GetProperty()
     look.SetColor(*rgb(part.color))
-    look.SetAmbient(0.28 if part.lit else 1.0)
-    look.SetDiffuse(0.78 if part.lit else 0.0)
+    look.SetAmbient(0.36 if part.lit else 1.0)
+    look.SetDiffuse(0.7 if part.lit else 0.0)
     look.SetLighting(part.lit)
     look.SetPointSize(part.size * scale)
     look.SetLineWidth(part.size * scale)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.data import Bounds, PointCloudData
+from plumbline.core.data import Bounds, FloatArray, PointCloudData
 from plumbline.geometry.rays import PointSet
 from plumbline.render.colors import classes, palette, rgb8
 from plumbline.render.parts import Part, Prepared, Request, Target
@@ -26,6 +26,7 @@ def prepare(request: Request) -> Prepared:
         lit=False,
         size=style.point_size,
         moving=request.budget.moving_points,
+        spacing=_spacing(data.points[:, :2], len(shown)),
     )
     # All points can be picked, also those that are too many to draw.
     target = Target(PointSet(data.points, max(style.point_size / 2, 1.5)), entity=str)
@@ -68,6 +69,20 @@ def colors(request: Request, data: PointCloudData) -> NDArray[np.uint8]:
         scale = "gray" if by == "intensity" and style.palette == "viridis" else style.palette
         return palette(scale, table[name], style.value_range)
     return np.tile(np.array(rgb8(style.color), dtype=np.uint8), (len(data.points), 1))
+
+
+def _spacing(xy: FloatArray, shown: int) -> float:
+    """Return the distance between neighbours in plan when only `shown` points are drawn.
+
+    Told from how many points fall into one occupied cell, since a cloud rarely fills its box.
+    """
+    if len(xy) < 2:
+        return 0.0
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    side = 6 * float(np.sqrt(max(np.prod(high - low), 1e-9) / len(xy)))
+    cells = ((xy - low) / side).astype(np.int64)
+    counts = np.unique(cells[:, 0] * (cells[:, 1].max() + 1) + cells[:, 1], return_counts=True)[1]
+    return side / float(np.sqrt(np.median(counts))) * float(np.sqrt(len(xy) / shown))
 
 
 def _richest(data: PointCloudData) -> str:

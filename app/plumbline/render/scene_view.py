@@ -460,10 +460,24 @@ class SceneView:
             for drawn in shown.drawn:
                 lift = LIFT + LIFT_STEP * order.get(layer_id, 0)
                 drawn.set_lift(lift, perspective, parallel)
+                if drawn.part.spacing or drawn.part.detail:
+                    drawn.set_pixel(self._pixel_at(drawn), self._moving)
         top = LIFT + LIFT_STEP * (len(order) + 1)
         overlays = [*self._records, *([self._preview] if self._preview else [])]
         for drawn in (*self._marks, *(d for overlay in overlays for d in overlay.drawn)):
             drawn.set_lift(top, perspective, parallel)
+
+    def _pixel_at(self, drawn: Drawn) -> float:
+        """Return the size of a pixel at the near side of an actor, metres."""
+        camera, height = self._camera, self.size[1]
+        if camera.parallel:
+            return 2 * camera.parallel_scale / height
+        eye = self.scene.georeference.to_local(np.array(camera.position))
+        box = np.array(drawn.actor.GetBounds()).reshape(3, 2)
+        outside = np.maximum(np.maximum(box[:, 0] - eye, eye - box[:, 1]), 0.0)
+        # Inside of a cloud the focal point says what is looked at.
+        away = max(float(np.linalg.norm(outside)), 0.6 * moves.distance(camera))
+        return 2 * away * float(np.tan(np.radians(camera.view_angle) / 2)) / height
 
     def _clipping(self) -> tuple[float, float]:
         """Return near and far distance that hold everything that is drawn."""

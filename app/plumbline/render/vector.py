@@ -127,6 +127,7 @@ class _Vector:
                 size=1.0,
                 lit=False,
                 outline=True,
+                detail=0.6,
                 resting_only=True,
             )
         )
