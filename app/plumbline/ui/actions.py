@@ -87,6 +87,7 @@ class Actions(QObject):
             "view.parallel", N_("Orthographic"), self._toggle_parallel, "orthographic", "5", True
         )
         parallel.setChecked(False)
+        add("view.plan", N_("Plan view (2D)"), self._toggle_plan, "view-2d", "2", True)
         group = QActionGroup(self)
         for mode, text, icon, key in (
             (Mode.ORBIT, N_("Orbit"), "orbit", "F2"),
@@ -160,7 +161,7 @@ class Actions(QObject):
         """Return the actions beside the compass, in groups."""
         names = (
             ("view.all", "view.top", "view.front", "view.side", "view.iso"),
-            ("view.parallel",),
+            ("view.plan", "view.parallel"),
             ("view.orbit", "view.walk", "view.fly"),
         )
         return [[self.commands[f"{name}"] for name in group] for group in names]
@@ -200,6 +201,12 @@ class Actions(QObject):
 
     def _toggle_scene(self) -> None:
         self._window.left_dock.setVisible(self.commands["window.scene"].isChecked())
+
+    def _toggle_plan(self) -> None:
+        """Look straight down without perspective, north up; again: back to 3D."""
+        flat = self.commands["view.plan"].isChecked()
+        self.commands["view.parallel"].setChecked(flat)
+        self._window.canvas.set_plan(flat)
 
     def _toggle_drawer(self, name: str) -> None:
         window = self._window

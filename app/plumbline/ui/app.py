@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QOpenGLContext, QSurfaceFormat
 from PySide6.QtWidgets import QApplication
 
 from plumbline import __version__
-from plumbline.core.i18n import translator
+from plumbline.core.errors import UserError
+from plumbline.core.i18n import tr, translator
 from plumbline.services import log
 from plumbline.services.notifier import notifier
 from plumbline.services.plugins import plugin_host
@@ -35,6 +37,7 @@ def main(paths: Sequence[Path] = ()) -> int:
     """
     log.setup()
     app = make_application()
+    check_opengl()
     window = make_window(app)
     window.show()
     if paths:
@@ -42,6 +45,30 @@ def main(paths: Sequence[Path] = ()) -> int:
     else:
         QTimer.singleShot(0, window.session.offer_recoveries)
     return app.exec()
+
+
+def check_opengl() -> None:
+    """Make sure that a canvas can draw here, before a window opens that could not.
+
+    Raises
+    ------
+    UserError
+        If no OpenGL 3.2 context can be made.
+    """
+    wanted = QSurfaceFormat()
+    wanted.setRenderableType(QSurfaceFormat.RenderableType.OpenGL)
+    wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    wanted.setVersion(3, 2)
+    context = QOpenGLContext()
+    context.setFormat(wanted)
+    if not context.create() or context.format().version() < (3, 2):
+        raise UserError(
+            tr("This display offers no OpenGL 3.2, so that nothing can be drawn."),
+            tr(
+                "Install the graphics driver, or Mesa's software renderer "
+                "(Debian: libgl1-mesa-dri); “plumbline render” and “plumbline run” need no display."
+            ),
+        )
 
 
 def make_application() -> QApplication:

@@ -7,6 +7,7 @@ means which movement of the camera.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -206,6 +207,16 @@ class Canvas(QWidget):
         """Switch between perspective and orthographic projection."""
         self.go_to(moves.set_parallel(self.camera(), parallel), ease=False)
         self.interactor.render()
+
+    def set_plan(self, plan: bool) -> None:
+        """Switch between a plan (from above, orthographic, north up) and an oblique view in 3D."""
+        camera = moves.set_parallel(self.camera(), plan)
+        away = moves.distance(camera)
+        back = (0.0, 0.0, 1.0) if plan else (0.0, -0.7071, 0.7071)
+        position = tuple(f + away * b for f, b in zip(camera.focal_point, back, strict=True))
+        up = (0.0, 1.0, 0.0) if plan else (0.0, 0.0, 1.0)
+        x, y, z = position
+        self.go_to(replace(camera, position=(x, y, z), view_up=up))
 
     def turn_north(self) -> None:
         """Turn the view so that true north is up on the screen."""
