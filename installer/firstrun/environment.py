@@ -15,6 +15,8 @@ from pathlib import Path
 from firstrun.progress import Finished, Progress
 from firstrun.text import SetupError, say
 
+# Started from inside an environment, set-up still belongs to the Python that this one came from.
+BASE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 ROOT = Path(__file__).resolve().parents[2]
 # Free space that set-up needs: the environment and what pip unpacks on the way, in bytes.
 SPACE = {True: 3.0e9, False: 1.5e9}
@@ -87,7 +89,7 @@ class Environment:
 
     def set_up(self, progress: Progress, wheelhouse: Path | None) -> None:
         """Make the environment, or bring it to the present lock."""
-        check_python()
+        check_python(progress)
         _check_space(self.folder.parent, SPACE[self.window])
         if self._unfinished.exists() or not self._fits_python():
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -119,9 +121,7 @@ class Environment:
             return False
 
     def _create(self, progress: Progress) -> None:
-        # Started from inside an environment, the new one must still belong to the system's Python.
-        base = getattr(sys, "_base_executable", sys.executable)
-        command = [base, "-m", "venv", str(self.folder)]
+        command = [BASE_PYTHON, "-m", "venv", str(self.folder)]
         if not _has_ensurepip():  # Debian without python3-venv: the system's pip fills it instead
             command.append("--without-pip")
         if progress.command(command).code:
@@ -136,7 +136,7 @@ class Environment:
         pip = (
             [str(self.python), "-m", "pip"]
             if inside
-            else [sys.executable, "-m", "pip", "--python", str(self.python)]
+            else [BASE_PYTHON, "-m", "pip", "--python", str(self.python)]
         )
         total = self.lock.read_text(encoding="utf-8").count("==")
 
@@ -188,8 +188,8 @@ class Environment:
         self._stamp.write_text(json.dumps(stamps, ensure_ascii=False), encoding="utf-8")
 
 
-def check_python() -> None:
-    """Refuse a Python that was built without modules that Plumbline needs."""
+def check_python(progress: Progress) -> None:
+    """Refuse a Python that was built without modules that Plumbline needs, or that lacks pip."""
     needed = ("ctypes", "sqlite3", "ssl", "venv", "zlib")
     lacking = [name for name in needed if not _imports(name)]
     if lacking:
@@ -200,7 +200,7 @@ def check_python() -> None:
             ),
             say("Install a complete Python 3.11 or newer and start this script with it."),
         )
-    if importlib.util.find_spec("pip") is None and not _has_ensurepip():
+    if not _has_ensurepip() and progress.command([BASE_PYTHON, "-m", "pip", "--version"]).code:
         raise SetupError(
             say("This Python has neither pip nor ensurepip, so that nothing can be installed."),
             say(

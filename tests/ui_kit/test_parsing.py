@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_no_numbers(text: str) -> None:
 @given(st.floats(-1e9, 1e9), st.integers(0, 6))
 def test_formatted_numbers_read_back(value: float, digits: int) -> None:
     assert parse_number(format_number(value, digits)) == pytest.approx(
-        value, abs=0.5 * 10**-digits + 1e-9
+        value, abs=0.5 * 10**-digits + 1e-9 + math.ulp(value)
     )
 
 
