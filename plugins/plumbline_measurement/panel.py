@@ -363,30 +363,27 @@ class MeasurePanel(Panel):
         return measurements(self._context.scene.records)
 
     def _list_records(self) -> None:
-        current = self._list.currentItem()
-        chosen = _record_id(current)
+        records = self._records()
+        chosen = _record_id(self._list.currentItem())
         blocked = self._list.blockSignals(True)
-        self._list.clear()
-        for record in self._records():
-            item = QTreeWidgetItem([record.name, _headline(record)])
-            item.setData(0, Qt.ItemDataRole.UserRole, record.id)
-            item.setToolTip(0, f"{record.name}\n{record.created} {record.operator}".strip())
-            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            item.setFlags(
-                item.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
-            )
-            shown = Qt.CheckState.Checked if record.visible else Qt.CheckState.Unchecked
-            item.setCheckState(0, shown)
-            self._list.addTopLevelItem(item)
+        # A rename comes from inside an item: it must still be there when its editor closes, so
+        # items are made anew only when the list is another one.
+        if [r.id for r in records] != [_record_id(item) for item in self._items()]:
+            self._list.clear()
+            self._list.addTopLevelItems([_new_item(record) for record in records])
+        for item, record in zip(self._items(), records, strict=True):
+            _fill_item(item, record)
             if record.id == chosen:
                 self._list.setCurrentItem(item)
         self._list.blockSignals(blocked)
-        self._kept.setVisible(self._list.topLevelItemCount() > 0)
+        self._kept.setVisible(bool(records))
         self._show_selected()
 
+    def _items(self) -> list[QTreeWidgetItem]:
+        return [self._list.topLevelItem(n) for n in range(self._list.topLevelItemCount())]
+
     def _select(self, record_id: str) -> None:
-        for n in range(self._list.topLevelItemCount()):
-            item = self._list.topLevelItem(n)
+        for item in self._items():
             if _record_id(item) == record_id:
                 self._list.setCurrentItem(item)
 
@@ -452,6 +449,21 @@ def _text(value: Value) -> str:
     if not isinstance(value.value, int | float):
         return "–"
     return format_value(value.value, value.unit, value.uncertainty, default_digits(value.unit))
+
+
+def _new_item(record: Record) -> QTreeWidgetItem:
+    item = QTreeWidgetItem()
+    item.setData(0, Qt.ItemDataRole.UserRole, record.id)
+    item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable)
+    return item
+
+
+def _fill_item(item: QTreeWidgetItem, record: Record) -> None:
+    item.setText(0, record.name)
+    item.setText(1, _headline(record))
+    item.setToolTip(0, f"{record.name}\n{record.created} {record.operator}".strip())
+    item.setCheckState(0, Qt.CheckState.Checked if record.visible else Qt.CheckState.Unchecked)
 
 
 def _record_id(item: QTreeWidgetItem | None) -> str:

@@ -1,0 +1,229 @@
+"""The measuring panel, driven as the canvas drives it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from plumbline.core.i18n import translator
+from plumbline_measurement.panel import DISTANCE, POLYLINE, MeasurePanel
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+X, Y = 534_200.0, 3_993_400.0
+
+
+@pytest.fixture
+def panel(context: Any, qtbot: QtBot, qapp: QApplication) -> Iterator[MeasurePanel]:
+    import plumbline_measurement
+
+    translator.add_folder(Path(plumbline_measurement.__file__).parent / "translations")
+    panel = MeasurePanel(context)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    yield panel
+    panel.hide()
+
+
+def choose(panel: MeasurePanel, kind: str) -> None:
+    panel._kind._buttons[kind].click()
+    assert panel.kind == kind
+
+
+def test_two_clicks_measure_and_keep_a_distance(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.click(X, Y, 5)
+    assert panel.points == [(X, Y, 5)]
+    context.canvas.click(X + 3, Y + 4, 5)
+    (record,) = context.scene.records
+    assert record.name == "Distance 1"
+    assert record.values["distance"]["value"] == pytest.approx(5.0, abs=1e-9)
+    assert record.points == ((X, Y, 5), (X + 3, Y + 4, 5))
+    assert record.operator == "Lin Yue"
+    assert panel.points == []
+    assert panel._card._number.text() == "5.000"
+    assert panel._card.isVisible()
+
+
+def test_the_number_follows_the_mouse(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.click(X, Y, 0)
+    context.canvas.hover(X + 30, Y + 40, 0)
+    assert context.canvas.preview == ([(X, Y, 0), (X + 30, Y + 40, 0)], "50.000 m")
+    assert panel._card._number.text() == "50.000"
+    context.canvas.hover()
+    assert context.canvas.preview == ([(X, Y, 0)], "")
+
+
+def test_without_a_first_point_the_mouse_draws_nothing(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.hover(X, Y, 0)
+    assert context.canvas.preview is None
+
+
+def test_enter_finishes_a_polyline_and_backspace_takes_a_point_back(
+    panel: MeasurePanel, context: Any
+) -> None:
+    choose(panel, POLYLINE)
+    for step in range(4):
+        context.canvas.click(X + 10 * step, Y, 0)
+    context.canvas.stepped_back.emit()
+    assert len(panel.points) == 3
+    context.canvas.finished.emit()
+    (record,) = context.scene.records
+    assert record.values["length"]["value"] == pytest.approx(20.0)
+    assert record.name == "Polyline 1"
+
+
+def test_the_second_click_of_a_double_click_adds_nothing(panel: MeasurePanel, context: Any) -> None:
+    choose(panel, POLYLINE)
+    context.canvas.click(X, Y, 0)
+    context.canvas.click(X + 10, Y, 0)
+    context.canvas.click(X + 10, Y, 0)
+    context.canvas.finished.emit()
+    assert len(context.scene.records[0].points) == 2
+
+
+def test_one_point_cannot_be_finished(panel: MeasurePanel, context: Any) -> None:
+    choose(panel, POLYLINE)
+    context.canvas.click(X, Y, 0)
+    context.canvas.finished.emit()
+    assert context.scene.records == ()
+    assert panel.points == [(X, Y, 0)]
+
+
+def test_escape_gives_up_what_was_begun_and_then_leaves(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.click(X, Y, 0)
+    context.canvas.escaped.emit()
+    assert panel.points == []
+    assert context.canvas.preview is None
+    assert context.closed == 0
+    QTest.keyClick(panel, Qt.Key.Key_Escape)
+    assert context.closed == 1
+
+
+def test_a_hidden_panel_leaves_the_canvas_alone(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.click(X, Y, 0)
+    panel.hide()
+    assert context.canvas.preview is None
+    context.canvas.click(X + 1, Y, 0)
+    assert panel.points == []
+    panel.show()
+    context.canvas.click(X + 1, Y, 0)
+    assert panel.points == [(X + 1, Y, 0)]
+
+
+def test_coordinates_can_be_typed(panel: MeasurePanel, context: Any) -> None:
+    panel._typing.set_open(True)
+    panel._edit.text_edit.setPlainText(f"{X}, {Y}, 5\n{X + 3}, {Y + 4}, 17")
+    assert panel.primary.isEnabled()
+    QTest.mouseClick(panel.primary, Qt.MouseButton.LeftButton)
+    assert context.scene.records[0].values["distance"]["value"] == pytest.approx(13.0)
+
+
+def test_a_half_typed_line_cannot_be_run(panel: MeasurePanel, context: Any) -> None:
+    panel._typing.set_open(True)
+    panel._edit.text_edit.setPlainText(f"{X}, {Y}, 5\n{X + 3}, ")
+    assert not panel.primary.isEnabled()
+
+
+def test_what_is_wrong_is_said_in_the_panel(panel: MeasurePanel, context: Any) -> None:
+    choose(panel, POLYLINE)
+    panel._edit.text_edit.setPlainText(f"{X}, {Y}\n{X + 3}, {Y}")
+    QTest.mouseClick(panel.primary, Qt.MouseButton.LeftButton)
+    assert "needs a surface" in panel._message._text.text()
+    assert context.scene.records == ()
+    assert len(panel.points) == 2
+
+
+def test_a_defect_is_not_taken_for_a_user_s_mistake(panel: MeasurePanel) -> None:
+    with pytest.raises(ZeroDivisionError):
+        panel._failed(ZeroDivisionError())
+
+
+def measure_two(panel: MeasurePanel, context: Any) -> None:
+    for far in (3, 6):
+        context.canvas.click(X, Y, 0)
+        context.canvas.click(X + far, Y, 0)
+
+
+def test_the_list_shows_selects_renames_hides_and_removes(
+    panel: MeasurePanel, context: Any
+) -> None:
+    measure_two(panel, context)
+    assert panel._list.topLevelItemCount() == 2
+    first = panel._list.topLevelItem(0)
+    panel._list.setCurrentItem(first)
+    assert panel._card._number.text() == "3.000"
+    first.setText(0, "Width of the lane")
+    assert context.scene.records[0].name == "Width of the lane"
+    panel._list.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
+    assert not context.scene.records[0].visible
+    QTest.mouseClick(panel._remove, Qt.MouseButton.LeftButton)
+    assert [r.name for r in context.scene.records] == ["Distance 2"]
+    context.scene.history.undo()
+    assert len(context.scene.records) == 2
+    assert panel._list.topLevelItemCount() == 2
+
+
+def test_names_do_not_repeat(panel: MeasurePanel, context: Any) -> None:
+    measure_two(panel, context)
+    context.scene.set_records(context.scene.records[1:])
+    measure_two(panel, context)
+    assert [r.name for r in context.scene.records] == ["Distance 2", "Distance 1", "Distance 3"]
+
+
+def test_export(panel: MeasurePanel, context: Any, tmp_path: Path) -> None:
+    measure_two(panel, context)
+    panel.export(tmp_path / "量测.csv")
+    panel.export(tmp_path / "量测.geojson")
+    assert (tmp_path / "量测.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    with (tmp_path / "量测.csv").open(encoding="utf-8-sig", newline="") as stream:
+        assert [float(row["distance [m]"]) for row in csv.DictReader(stream)] == [3.0, 6.0]
+    features = json.loads((tmp_path / "量测.geojson").read_text("utf-8"))["features"]
+    assert len(features) == 2
+    panel.export(tmp_path / "no folder" / "x.csv")
+    assert "cannot be written" in panel._message._text.text()
+
+
+def test_the_language_can_change_while_it_is_open(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.click(X, Y, 0)
+    translator.set_language("zh_CN")
+    assert panel._title.text() == "量测"
+    assert panel._kind._buttons[DISTANCE].text() == "距离"
+    context.canvas.click(X + 3, Y, 0)
+    assert context.scene.records[0].name == "距离 1"
+
+
+def test_terrain_layers_are_offered_as_surfaces(
+    panel: MeasurePanel, context: Any, tmp_path: Path
+) -> None:
+    import numpy as np
+    import rasterio
+    from affine import Affine
+
+    from plumbline.api import load
+
+    path = tmp_path / "dem.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=50, height=50, count=1, dtype="float32",
+        crs="EPSG:4549", transform=Affine(1, 0, X, 0, -1, Y + 50),
+    ) as file:  # fmt: skip
+        file.write(np.full((50, 50), 12.0, dtype="float32"), 1)
+    context.scene.add(load(path, layer_id="dem")[0])
+    choose(panel, POLYLINE)
+    assert panel._surface.isVisible()
+    assert [panel._surface.itemData(n) for n in range(panel._surface.count())] == [None, "dem"]
+    panel._surface.setCurrentIndex(1)
+    panel._edit.text_edit.setPlainText(f"{X + 5}, {Y + 5}\n{X + 35}, {Y + 45}")
+    QTest.mouseClick(panel.primary, Qt.MouseButton.LeftButton)
+    assert context.scene.records[0].values["surface_length"]["value"] == pytest.approx(50.0)
+    choose(panel, DISTANCE)
+    assert not panel._surface.isVisible()
