@@ -35,7 +35,7 @@ SCREEN = "1920x1080x24"
 os.environ.setdefault("QT_API", "pyside6")
 os.environ.setdefault("PYTEST_QT_API", "pyside6")
 
-# A slow machine is no failure, and CI judges a submission, not its luck: it tries the same examples.
+# A slow machine is no failure, and CI tries the same examples every time.
 settings.register_profile("plumbline", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("plumbline")
 
