@@ -238,7 +238,7 @@ class Scene:
         """Tell whether a layer is to be drawn: its own switch, its group's and the scheme's."""
         group = self.group_of(layer_id)
         in_schemes = [s.id for s in self._schemes if layer_id in s.layers]
-        of_scheme = not in_schemes or not self._active_scheme or self._active_scheme in in_schemes
+        of_scheme = not in_schemes or self._active_scheme in in_schemes
         return self.view(layer_id).visible and (group is None or group.visible) and of_scheme
 
     def hidden_entities(self, layer_id: str) -> frozenset[str]:

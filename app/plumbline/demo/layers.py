@@ -197,7 +197,6 @@ LAYERS = (
         "方案A：板塔结合",
         "schemes",
         style={"color_by": "material", "hidden_classes": ["IfcSpace"]},
-        visible=False,
     ),
     DemoLayer(
         "scheme_B",
@@ -207,7 +206,6 @@ LAYERS = (
         "方案B：低层围合",
         "schemes",
         style={"color_by": "material", "hidden_classes": ["IfcSpace"]},
-        visible=False,
     ),
 )
 """Every layer, in the order of the layer tree from the bottom up."""

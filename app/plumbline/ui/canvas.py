@@ -463,8 +463,7 @@ class Canvas(QWidget):
         self.navigation.adjustSize()
         self.navigation.move(self.width() - self.navigation.width() - margin, margin)
         self._scale.move(margin, self.height() - self._scale.height() - margin)
-        self._legend.adjustSize()
-        self._legend.move(margin, self._scale.y() - self._legend.height() - 8)
+        self._legend.place()
 
     def refresh_overlays(self) -> None:
         """Bring compass, scale bar and legend up to date with the camera."""

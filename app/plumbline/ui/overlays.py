@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -201,7 +201,13 @@ class Legend(Floating):
                 self._add(rows, layer.name, entries)
                 rows += 1 + len(entries)
         self.setVisible(rows > 0)
-        self.adjustSize()
+        # New rows have a size only after Qt has polished them.
+        QTimer.singleShot(0, self.place)
+
+    def place(self) -> None:
+        """Take the size of the rows and stand above the scale bar."""
+        self._grid.activate()
+        self.resize(self._grid.sizeHint())
         parent = self.parent()
         if isinstance(parent, QWidget):
             self.move(12, parent.height() - 50 - self.height())

@@ -23,6 +23,7 @@ class StatusLine(QStatusBar):
         self._scene: Scene | None = None
         self._position = label("")
         self._position.setMinimumWidth(330)
+        self._position.setContentsMargins(10, 0, 0, 0)
         self._crs = ElidedLabel("", "muted")
         self._crs.setMinimumWidth(120)
         self._crs.setMaximumWidth(330)
@@ -58,6 +59,7 @@ class StatusLine(QStatusBar):
     def bind(self, scene: Scene) -> None:
         """Follow another scene."""
         self._scene = scene
+        self._frame.clear()
         follow(self, scene.georeference_changed, self.retranslate)
         follow(self, scene.selection_changed, self.retranslate)
         self.retranslate()

@@ -147,7 +147,7 @@ class SchemeList(QWidget):
         schemes = scene.schemes if scene is not None else ()
         active = scene.active_scheme.id if scene is not None and scene.active_scheme else ""
         self.list.clear()
-        for key, name in [("", tr("Everything")), *((s.id, s.name) for s in schemes)]:
+        for key, name in [("", tr("Baseline")), *((s.id, s.name) for s in schemes)]:
             item = QListWidgetItem(
                 icon("radio" if key == active else "schemes", role="muted"), name
             )
