@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,13 @@ def add_add(parser: argparse.ArgumentParser) -> None:
 
 def add(command: Command) -> None:
     """Add a file to a project; each of its layers becomes one."""
-    from plumbline.services.project import ProjectLock, build_scene, read_project, save_project
+    from plumbline.services.project import (
+        ProjectLock,
+        build_scene,
+        read_project,
+        snapshot,
+        write_content,
+    )
 
     options = command.options
     path = existing_project(options.project)
@@ -98,7 +105,10 @@ def add(command: Command) -> None:
             if options.name and len(layers) == 1:
                 layer.name = options.name
             scene.add(layer)
-        save_project(scene, path, content.camera, content.extra)
+        saved = snapshot(scene, content.camera, content.extra)
+        # On top, as in the window; layers that were not loaded find their own places first.
+        tree = (*(layer.id for layer in layers), *content.tree)
+        write_content(replace(saved, tree=tree), path)
     for layer in layers:
         for warning in layer.warnings:
             command.note(f"{layer.name}: {warning}")
