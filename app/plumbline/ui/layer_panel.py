@@ -22,6 +22,8 @@ from plumbline.api import N_, Layer, LayerKind, RasterData, Scene, VectorData, t
 from plumbline.core.crs import crs_label
 from plumbline.core.data import PointCloudData
 from plumbline.core.units import group_digits
+from plumbline.services.project import accept_source
+from plumbline.services.project.content import CHANGED_FROM
 from plumbline.ui.attributes import value_text
 from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.fields import ComboBox, inset
@@ -124,8 +126,15 @@ class LayerPanel(Panel):
         self._fill_info(layer)
         for text in layer.warnings:
             self._warnings.add(label(text, "warn", wrap=True))
+        if CHANGED_FROM in layer.metadata:
+            self._warnings.add(button(tr("Take the changed file as right"), clicked=self._accept))
         self._warnings.setVisible(bool(layer.warnings))
         self._filling = False
+
+    def _accept(self) -> None:
+        """Let the next save record the file as it is now."""
+        accept_source(self._scene, self._id)
+        self.retranslate()
 
     def _close_when_gone(self) -> None:
         if self._id not in self._scene:
@@ -255,7 +264,7 @@ class LayerPanel(Panel):
         rows += [
             (tr(METADATA.get(key, key)), value_text(value))
             for key, value in layer.metadata.items()
-            if not key.startswith("_")
+            if key != CHANGED_FROM
         ]
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)

@@ -213,7 +213,9 @@ class Legend(Floating):
             self.move(12, parent.height() - 50 - self.height())
 
     def _add(self, row: int, title: str, entries: list[LegendRow]) -> None:
-        self._grid.addWidget(ElidedLabel(title, "caption"), row, 0, 1, 2)
+        name = ElidedLabel(title, "caption")
+        name.setMinimumWidth(130)
+        self._grid.addWidget(name, row, 0, 1, 2)
         for n, entry in enumerate(entries, start=row + 1):
             swatch = QWidget()
             swatch.setFixedSize(12, 12)
