@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from vtkmodules.vtkCommonCore import vtkPoints
-from vtkmodules.vtkCommonDataModel import vtkPolyData
-from vtkmodules.vtkRenderingCore import vtkActor, vtkLight, vtkPolyDataMapper, vtkRenderer
+from vtkmodules.vtkRenderingCore import vtkActor, vtkLight, vtkRenderer
 from vtkmodules.vtkRenderingOpenGL2 import (
     vtkEDLShading,
     vtkOpenGLFXAAPass,
@@ -15,6 +13,7 @@ from vtkmodules.vtkRenderingOpenGL2 import (
     vtkSSAOPass,
 )
 
+from plumbline.render.parts import Part, build
 from plumbline.render.theme import RenderTheme, rgb
 
 Bounds6 = tuple[float, float, float, float, float, float]
@@ -73,8 +72,8 @@ class Effects:
             outer.SetDelegatePass(inner)
         self._renderer.SetPass(self._passes[-1])
 
-    def soften(self, bounds: Bounds6 | None) -> None:
-        """Weaken eye-dome lighting where surfaces are seen beside points, or undo that.
+    def soften(self, bounds: Bounds6 | None, factor: float = 1.0) -> None:
+        """Weaken eye-dome lighting by a factor, or undo that.
 
         VTK measures depth in sizes of the scene and offers no strength: three times the scene
         makes a third of the darkening. Two corners far away that are never seen enlarge it.
@@ -82,21 +81,15 @@ class Effects:
         Parameters
         ----------
         bounds : (xmin, xmax, ymin, ymax, zmin, zmax), optional
-            Of what is drawn; None for full strength.
+            Of what is drawn; None when nothing is.
         """
         self._renderer.RemoveActor(self._far_corners)
-        if bounds is None:
+        if bounds is None or factor <= 1:
             return
         low, high = np.array(bounds).reshape(3, 2).T
-        size = high - low
-        points = vtkPoints()
-        points.InsertNextPoint(low - size)
-        points.InsertNextPoint(high + size)
-        corners = vtkPolyData()
-        corners.SetPoints(points)
-        mapper = vtkPolyDataMapper()
-        mapper.SetInputData(corners)
-        self._far_corners.SetMapper(mapper)
+        grow = (high - low) * (factor - 1) / 2
+        corners = np.array([low - grow, high + grow], dtype=np.float32)
+        self._far_corners = build(Part(corners)).actor
         self._renderer.AddActor(self._far_corners)
 
     def release(self) -> None:

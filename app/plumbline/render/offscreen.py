@@ -6,6 +6,7 @@ so OpenGL is tried in a child process first.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -116,7 +117,9 @@ def scene_picture(
     caption: bool = False,
 ) -> NDArray[np.uint8]:
     """Return a picture of a scene ``(H, W, 3)``, first row on top; see `render_scene`."""
-    probe_opengl()
+    # Before Mesa starts: only in one thread does llvmpipe draw ambient occlusion as it should.
+    if "llvmpipe" in probe_opengl():
+        os.environ.setdefault("LP_NUM_THREADS", "1")
     import pyvista
     from PIL import Image
 
@@ -133,7 +136,7 @@ def scene_picture(
                 scene,
                 theme,
                 request_render=lambda: None,
-                budget=replace(SOFTWARE, anisotropy=4),
+                budget=replace(SOFTWARE, anisotropy=4, occlusion=True),
                 pixel_ratio=SUPERSAMPLING,
             )
             if camera is not None:

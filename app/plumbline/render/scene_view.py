@@ -385,23 +385,27 @@ class SceneView:
         self._apply_camera()
 
     def _update_effects(self) -> None:
-        eye_dome = any(
+        clouds = any(
             shown.prepared.eye_dome and self.scene.is_visible(i) for i, shown in self._shown.items()
         )
         surfaces = any(
-            drawn.part.lit and drawn.part.triangles is not None and drawn.actor.GetVisibility()
+            drawn.part.triangles is not None and drawn.actor.GetVisibility()
             for shown in self._shown.values()
             for drawn in shown.drawn
         )
         resting = not self._moving
-        self._effects.soften(self._drawn_bounds() if eye_dome and surfaces else None)
+        occlusion = surfaces and self.budget.occlusion and not self._camera.parallel
+        eye_dome = clouds or (surfaces and not self.budget.occlusion)
+        # Points need it whole to be read at all; photographs only want their edges set off.
+        softer = (4.0 if clouds else 12.0) if surfaces else 1.0
+        self._effects.soften(self._drawn_bounds(), softer)
         # In steps, so that a small movement does not build the passes anew.
         reach = float(
             np.clip(2.0 ** np.round(np.log2(moves.distance(self._camera) * 0.03)), 0.25, 16.0)
         )
         self._effects.set_depth(
             # VTK's ambient occlusion darkens everything in parallel projection.
-            occlusion=resting and bool(self._shown) and not self._camera.parallel,
+            occlusion=resting and occlusion,
             eye_dome=resting and eye_dome,
             smooth=resting,
             reach=reach,

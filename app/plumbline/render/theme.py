@@ -64,6 +64,9 @@ class Budget:
         Longest side of a texture of a mesh, pixels.
     anisotropy : int
         Samples of a texture seen at a low angle: sharp streets far away, dear on a processor.
+    occlusion : bool
+        Ambient occlusion may be used. Mesa's llvmpipe leaves hatched tiles in it when it runs in
+        more than one thread (seen with 22.3); there eye-dome lighting outlines surfaces instead.
     """
 
     points: int = 12_000_000
@@ -73,6 +76,7 @@ class Budget:
     image_pixels: int = 64_000_000
     texture_side: int = 8192
     anisotropy: int = 8
+    occlusion: bool = True
 
 
 HARDWARE = Budget()
@@ -85,6 +89,7 @@ SOFTWARE = Budget(
     image_pixels=16_000_000,
     texture_side=2048,
     anisotropy=1,
+    occlusion=False,
 )
 
 
