@@ -175,6 +175,8 @@ class AttributeTable(QWidget):
         )
         self._model = EntityModel(layer)
         self._proxy.setSourceModel(self._model)
+        # The order of the file until somebody asks for another.
+        self._view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self._view.selectionModel().selectionChanged.connect(self._selection_to_scene)
         for n in range(self._model.columnCount()):
             hint = (

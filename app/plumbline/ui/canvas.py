@@ -460,7 +460,7 @@ class Canvas(QWidget):
 
     def _place_overlays(self) -> None:
         margin = 12
-        self.navigation.adjustSize()
+        self.navigation.fit(self.height() - 2 * margin)
         self.navigation.move(self.width() - self.navigation.width() - margin, margin)
         self._scale.move(margin, self.height() - self._scale.height() - margin)
         self._legend.place()

@@ -21,6 +21,8 @@ from plumbline.ui_kit.live import follow, on_language
 from plumbline.ui_kit.theme import current_theme
 
 RADIUS = 8
+#: Of a long group of buttons, the first ones stay on a low canvas.
+ALWAYS_SHOWN = 2
 
 
 class Floating(QFrame):
@@ -94,6 +96,7 @@ class NavigationBar(Floating):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._spare: list[QToolButton] = []
         self._compass = Compass()
         self._compass.clicked.connect(self.north_requested.emit)
         self._column = QVBoxLayout(self)
@@ -112,13 +115,24 @@ class NavigationBar(Floating):
         """Show a button for each action, groups apart by a line."""
         for group in groups:
             self._column.addWidget(line())
-            for action in group:
+            for n, action in enumerate(group):
                 entry = QToolButton()
                 entry.setDefaultAction(action)
                 entry.setIconSize(QSize(20, 20))
                 entry.setFixedSize(QSize(32, 30))
                 entry.setAutoRaise(True)
                 self._column.addWidget(entry, 0, Qt.AlignmentFlag.AlignHCenter)
+                if n >= ALWAYS_SHOWN and len(group) > ALWAYS_SHOWN + 1:
+                    self._spare.append(entry)
+
+    def fit(self, height: int) -> None:
+        """Leave out the standard views where the canvas is too low for all buttons, pixels."""
+        for entry in self._spare:
+            entry.show()
+        low = self.sizeHint().height() > height
+        for entry in self._spare:
+            entry.setVisible(not low)
+        self.adjustSize()
 
     def set_north(self, angle: float) -> None:
         """Set the direction of true north on the screen."""

@@ -24,7 +24,7 @@ MOUSE = (
     (N_("Pan"), N_("Middle drag, or Shift + left drag")),
     (N_("Zoom to cursor"), N_("Wheel, or right drag")),
     (N_("Select"), N_("Click; with Ctrl, add to the selection")),
-    (N_("Turn around a place"), N_("Double click")),
+    (N_("Move closer to a place"), N_("Double click")),
     (N_("Walk and fly: move"), "W A S D"),
     (N_("Walk and fly: up and down"), "E Q"),
     (N_("Walk and fly: look"), N_("Left drag, or arrow keys")),
