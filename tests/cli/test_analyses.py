@@ -236,3 +236,9 @@ def test_replay_of_what_is_no_result(cli: Any, tmp_path: Path) -> None:
     assert cli("replay", tmp_path / "gone.json").code == 3
     (tmp_path / "result.json").write_text("{}")
     assert cli("replay", tmp_path).code == 3
+
+
+def test_the_manual_lists_what_there_is(cli: Any) -> None:
+    """Where this fails: plumbline --lang en analyses --markdown > docs/analyses.md"""
+    page = Path(__file__).resolve().parents[2] / "docs" / "analyses.md"
+    assert cli("analyses", "--markdown").out == page.read_text("utf-8")

@@ -32,6 +32,9 @@ _MAX_PARAMS = 64 * 1024 * 1024
 def add_analyses(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``analyses``."""
     parser.add_argument("id", nargs="?", metavar="ID", help=tr("describe the parameters of one"))
+    parser.add_argument(
+        "--markdown", action="store_true", help=tr("all of them as the page of the manual")
+    )
     add_json(parser)
     parser.set_defaults(function=analyses)
 
@@ -41,6 +44,10 @@ def analyses(command: Command) -> None:
     from plumbline.analysis.registry import registry
 
     start_plugins(command)
+    if command.options.markdown:
+        text = manual()
+        command.answer({"markdown": text}, text.rstrip("\n"))
+        return
     if command.options.id:
         schema = parameter_schema(command.options.id)
         command.answer(schema, _describe(command.options.id, schema))
@@ -64,16 +71,39 @@ def parameter_schema(analysis_id: str) -> dict[str, Any]:
     }
 
 
-def _describe(analysis_id: str, schema: dict[str, Any]) -> str:
+def manual() -> str:
+    """Return the page of the manual that lists every analysis with its parameters."""
+    from plumbline.analysis.registry import registry
+
+    parts = [
+        f"# {tr('Analyses')}",
+        tr("Made by “plumbline analyses --markdown”; change the classes, not this page."),
+    ]
+    for name in registry.ids():
+        schema = parameter_schema(name)
+        parts.append(f"## `{name}` {schema['title']}\n\n{schema['description']}")
+        rows = [f"| {tr('Parameter')} | {tr('Kind')} | {tr('Unit')} | | |", "|---|---|---|---|---|"]
+        for field, kind, unit, state, text in _parameter_rows(schema):
+            rows.append(f"| `{field}` | {kind.replace('|', ', ')} | {unit} | {state} | {text} |")
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def _parameter_rows(schema: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Return name, kind, unit, default and description of every parameter."""
     required = set(schema.get("required", ()))
     rows = []
     for name, field in schema.get("properties", {}).items():
-        unit = str(field.get("unit", ""))
         default = field.get("default")
         given = "" if default is None else json.dumps(default, ensure_ascii=False)
         state = tr("required") if name in required else f"[{given}]" if given else tr("optional")
         text = tr(field.get("description", "")) if field.get("description") else ""
-        rows.append((name, _type(field), unit, state, text))
+        rows.append((name, _type(field), str(field.get("unit", "")), state, text))
+    return rows
+
+
+def _describe(analysis_id: str, schema: dict[str, Any]) -> str:
+    rows = _parameter_rows(schema)
     head = f"{analysis_id}  {schema['title']}\n{schema['description']}"
     return f"{head}\n\n{table(rows, '  ')}" if rows else head
 
