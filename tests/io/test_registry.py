@@ -18,6 +18,7 @@ from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import LANGUAGES, translator
 from plumbline.io import load, loader_for, loaders
 from plumbline.io.info import as_json, describe
+from plumbline.io.registry import FOREIGN
 from plumbline.io.writers import write_raster
 
 OBJ = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
@@ -88,6 +89,32 @@ def test_what_cannot_be_opened(
         load(path)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "way_out"),
+    [
+        ("a.rvt", "Revit", "IFC4"),
+        ("图 纸.DWG", "DWG", "DXF"),
+        ("a.dgn", "DGN", "DXF"),
+        ("a.skp", "SketchUp", "glTF"),
+        ("a.3dm", "Rhino", "OBJ"),
+        ("a.stp", "STEP", "FreeCAD"),
+        ("a.CATPart", "CATIA", "STL"),
+        ("a.max", "3ds Max", "glTF"),
+        ("a.osgb", "OSGB", "OBJ"),
+    ],
+)
+def test_a_foreign_format_is_named_with_the_way_out(
+    tmp_path: Path, name: str, title: str, way_out: str
+) -> None:
+    with pytest.raises(InputError, match=title) as caught:
+        load(write(tmp_path / name, "x"))
+    assert way_out in caught.value.hint
+
+
+def test_no_format_is_foreign_and_read() -> None:
+    assert not FOREIGN.keys() & {e for spec in loaders() for e in spec.extensions}
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

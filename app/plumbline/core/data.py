@@ -174,6 +174,9 @@ class MeshData:
         counts = {"vertices": len(self.vertices), "triangles": len(self.triangles)}
         if self.elements:
             counts["elements"] = len(self.elements)
+        buildings = sum(element.cls == "Building" for element in self.elements)
+        if buildings:
+            counts["buildings"] = buildings
         return counts
 
 

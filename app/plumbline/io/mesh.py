@@ -63,7 +63,7 @@ def mesh_layer(
         Axis that points up in this format when the option says ``auto``.
     """
     notes = list(warnings)
-    _drop_unusable(path, title, data, notes)
+    drop_unusable(path, title, data, notes)
     table = str(context.options.get("table", ""))
     if table:
         notes += join_table(data, path.parent, table)
@@ -114,7 +114,7 @@ def parse_offset(text: str) -> FloatArray:
     return offset
 
 
-def _drop_unusable(path: Path, title: str, data: MeshData, notes: list[str]) -> None:
+def drop_unusable(path: Path, title: str, data: MeshData, notes: list[str]) -> None:
     """Drop triangles whose vertices do not exist or have no finite position."""
     count = len(data.vertices)
     finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(data.vertices), axis=1)

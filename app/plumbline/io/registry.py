@@ -9,6 +9,7 @@ reprojection into the project CRS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
 
+#: Bytes at either end of a file in which its mark is looked for.
+_LOOK = 65_536
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -88,6 +91,10 @@ class LoaderSpec:
     extensions: tuple[str, ...]
     function: str
     options: tuple[LoadOption, ...] = ()
+    #: Extensions that belong to another row too; a file is this row's when it holds `mark`.
+    shared: tuple[str, ...] = ()
+    #: Pattern near the beginning or the end of the file.
+    mark: bytes = b""
 
     def resolve(self) -> Callable[[Path, LoadContext], list[Layer]]:
         """Import the module and return the function."""
@@ -119,6 +126,53 @@ IFC_OPTIONS = (
     ),
 )
 
+#: Option of city models, which hold their objects in several levels of detail.
+LOD_OPTION = LoadOption(
+    "lod",
+    str,
+    "highest",
+    N_("Level of detail: highest, or one of the file, e.g. 1 or 2.2."),
+)
+
+#: Formats that no open software reads well, and the way out: what to export instead.
+FOREIGN: dict[str, tuple[str, str]] = {
+    ".rvt": ("Revit", N_("Export it from Revit as IFC4.")),
+    ".rfa": ("Revit", N_("Export it from Revit as IFC4.")),
+    ".dwg": ("DWG", N_("Save it as DXF, e.g. in AutoCAD, ZWCAD or with the ODA File Converter.")),
+    ".dgn": ("MicroStation DGN", N_("Export it from MicroStation as DXF or IFC.")),
+    ".skp": ("SketchUp", N_("Export it from SketchUp as glTF, OBJ or IFC.")),
+    ".3dm": ("Rhino", N_("Export it from Rhino as OBJ, PLY or glTF.")),
+    ".max": ("3ds Max", N_("Export it from 3ds Max as glTF or OBJ.")),
+    ".blend": ("Blender", N_("Export it from Blender as glTF or OBJ.")),
+    ".fbx": ("FBX", N_("Convert it to glTF or OBJ, e.g. in Blender.")),
+    ".dae": ("COLLADA", N_("Convert it to glTF or OBJ, e.g. in Blender.")),
+    ".3ds": ("3DS", N_("Convert it to glTF or OBJ, e.g. in Blender.")),
+    ".stp": ("STEP", N_("Export it as IFC, STL or glTF, e.g. from FreeCAD.")),
+    ".step": (
+        "STEP",
+        N_("Export it as IFC, STL or glTF, e.g. from FreeCAD."),
+    ),
+    ".igs": ("IGES", N_("Export it as IFC, STL or glTF, e.g. from FreeCAD.")),
+    ".iges": (
+        "IGES",
+        N_("Export it as IFC, STL or glTF, e.g. from FreeCAD."),
+    ),
+    ".catpart": ("CATIA", N_("Export it from CATIA as STL or IFC.")),
+    ".catproduct": ("CATIA", N_("Export it from CATIA as STL or IFC.")),
+    ".nwd": ("Navisworks", N_("Export the models behind it as IFC.")),
+    ".nwc": ("Navisworks", N_("Export the models behind it as IFC.")),
+    ".pln": ("ArchiCAD", N_("Export it from ArchiCAD as IFC4.")),
+    ".osgb": ("OSGB", N_("Export the model as OBJ, or one tile of it with osgconv.")),
+    ".b3dm": ("3D Tiles", N_("Export the model as glTF or OBJ.")),
+    ".rcp": ("ReCap", N_("Export the cloud from ReCap as E57.")),
+    ".rcs": ("ReCap", N_("Export the cloud from ReCap as E57.")),
+    ".fls": ("FARO", N_("Export the scan from FARO SCENE as E57.")),
+    ".gdb": ("File Geodatabase", N_("Export its layers as GeoPackage.")),
+    ".mdb": ("Access", N_("Export its layers as GeoPackage.")),
+    ".tab": ("MapInfo", N_("Save it as GeoPackage, e.g. in QGIS.")),
+    ".mif": ("MapInfo", N_("Save it as GeoPackage, e.g. in QGIS.")),
+}
+
 LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("obj", "Wavefront OBJ", (".obj",), "plumbline.io.obj:load_obj", MESH_OPTIONS),
     LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.ply:load_ply", MESH_OPTIONS),
@@ -138,6 +192,15 @@ LOADERS: tuple[LoaderSpec, ...] = (
         "spatialite", "SpatiaLite", (".sqlite", ".db"), "plumbline.io.vector:load_spatialite"
     ),
     LoaderSpec("flatgeobuf", "FlatGeobuf", (".fgb",), "plumbline.io.vector:load_flatgeobuf"),
+    LoaderSpec(
+        "cityjson",
+        "CityJSON",
+        (".jsonl",),
+        "plumbline.io.cityjson:load_cityjson",
+        (LOD_OPTION,),
+        shared=(".json", ".geojson"),
+        mark=rb'"type"\s*:\s*"CityJSON"|"CityObjects"',
+    ),
     LoaderSpec("geojson", "GeoJSON", (".geojson", ".json"), "plumbline.io.vector:load_geojson"),
     LoaderSpec(
         "geotiff",
@@ -170,7 +233,7 @@ def loaders() -> tuple[LoaderSpec, ...]:
 
 
 def loader_for(path: Path) -> LoaderSpec:
-    """Return the loader for a file by its extension.
+    """Return the loader for a file by its extension, and by its content where several share one.
 
     Raises
     ------
@@ -179,8 +242,18 @@ def loader_for(path: Path) -> LoaderSpec:
     """
     suffix = path.suffix.lower()
     for spec in LOADERS:
+        if suffix in spec.shared and re.search(spec.mark, _ends(path)):
+            return spec
+    for spec in LOADERS:
         if suffix in spec.extensions:
             return spec
+    if suffix in FOREIGN:
+        title, way_out = FOREIGN[suffix]
+        raise InputError(
+            tr("“{name}” is a {format} file, which Plumbline does not read.", name=path.name,
+               format=title),
+            tr(way_out),
+        )  # fmt: skip
     known = ", ".join(e for spec in LOADERS for e in spec.extensions)
     raise InputError(
         tr(
@@ -188,6 +261,17 @@ def loader_for(path: Path) -> LoaderSpec:
         ),
         tr("Formats that can be read: {known}.", known=known),
     )
+
+
+def _ends(path: Path) -> bytes:
+    """Return the beginning and the end of a file; nothing when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_LOOK)
+            stream.seek(max(len(head), path.stat().st_size - _LOOK))
+            return head + b"\n" + stream.read(_LOOK)
+    except OSError:
+        return b""
 
 
 def load(

@@ -7,7 +7,6 @@ without one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,11 +112,6 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
     # A pipeline of GDAL commands is also JSON, and would run while it is opened.
     if not head.startswith("{") or "gdal_streamed_alg" in head:
         raise mislabelled(path, title)
-    if re.search(r'"type"\s*:\s*"CityJSON', head) or '"CityObjects"' in head:
-        raise InputError(
-            tr("“{name}” is CityJSON, which Plumbline does not read yet.", name=path.name),
-            tr("Convert it to OBJ or glTF, e.g. with cjio."),
-        )
     if not tail.endswith(b"}"):
         raise damaged(path, title, tr("it is cut off"))
     layers = _load(path, context, title, "GeoJSON")
