@@ -270,3 +270,48 @@ def test_tables_are_compared_cell_by_cell() -> None:
         Result(values={"n": Value(1)}),
     ):
         assert [d.what for d in replay_module.compare(read(a), other)] == ["t"]
+
+
+def layered(shift: float, folder: Path) -> Result:
+    """Return a result with a raster, features, a mesh and points, moved by `shift` metres."""
+    import geopandas
+    import shapely
+
+    from plumbline.core.data import MeshData, VectorData
+    from plumbline.io.writers import write_raster
+
+    folder.mkdir()
+    write_raster(folder / "grid.tif", np.full((4, 5), 1.5 + shift), (1.0, 0.0, 0.0, 0.0, -1.0, 4.0))
+    corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, shift]])
+    frame = geopandas.GeoDataFrame(
+        {"height": [2.0 + shift]}, geometry=[shapely.Point(1.0, 2.0)], crs=None
+    )
+    layers = {
+        "grid": load(folder / "grid.tif")[0],
+        "mesh": Layer("mesh", "mesh", LayerKind.MESH, MeshData(corners, np.array([[0, 1, 2]]))),
+        "points": Layer("points", "points", LayerKind.POINTCLOUD, PointCloudData(corners)),
+        "features": Layer("features", "features", LayerKind.VECTOR, VectorData(frame)),
+    }
+    provenance: dict[str, Any] = {"inputs": [], "crs": None}
+    return Result(layers=layers, analysis="a", version="1", provenance=provenance)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.25])
+def test_layers_are_compared_by_their_numbers(tmp_path: Path, shift: float) -> None:
+    path = write_result(layered(0.0, tmp_path / "before"), tmp_path / "out")
+    stored = replay_module.read_stored(path)
+    now = layered(shift, tmp_path / "now")
+    (tmp_path / "again").mkdir()
+    found = replay_module._compare_layers(stored, path.parent, now, tmp_path / "again")
+    assert [d.what for d in found] == ([] if shift == 0.0 else sorted(now.layers))
+
+
+def test_a_layer_that_is_gone_is_said(tmp_path: Path) -> None:
+    path = write_result(layered(0.0, tmp_path / "before"), tmp_path / "out")
+    stored = replay_module.read_stored(path)
+    now = layered(0.0, tmp_path / "now")
+    del now.layers["grid"]
+    (path.parent / "mesh.ply").unlink()
+    (tmp_path / "again").mkdir()
+    found = replay_module._compare_layers(stored, path.parent, now, tmp_path / "again")
+    assert [d.what for d in found] == ["grid", "mesh"]
