@@ -328,3 +328,37 @@ def test_what_cannot_be_read_is_said_and_keeps_nobody_waiting(tmp_path: Path) ->
         work, done = waiting.pop()
         done(work())
         assert view._shown["park"].drawn
+
+
+def test_names_are_written_once_and_never_over_each_other() -> None:
+    scene = new_scene()
+    shapes = [shapely.box(0, 0, 30, 30), shapely.LineString([(40, 0), (40, 30)]), None]
+    crowd = [shapely.Point(20, -8), shapely.Point(20.01, -8)]
+    titles: list[object] = ["学校 A", "Road", "nowhere", "tree", "tree"]
+    scene.add(vector_layer("plan", [*shapes, *crowd], {"名称": titles}, label="名称"))
+    with viewing(scene) as view:
+        view.set_camera(above(20, 15))
+        assert [label.text for label in view._shown["plan"].prepared.labels] == [
+            "学校 A",
+            "Road",
+            "tree",
+            "tree",
+        ]
+        assert len(view._names._actors) == 3, "one of the two trees has no room"
+        view.begin_interaction()
+        assert not view._names._actors
+        view.end_interaction()
+        scene.set_view("plan", visible=False)
+        assert not view._names._actors
+
+
+def test_names_behind_a_building_are_not_written() -> None:
+    scene = new_scene()
+    scene.add(boxes_layer())
+    tree = vector_layer("tree", [shapely.Point(5, 60)], {"n": ["tree"]}, label="n")
+    scene.add(tree)
+    with viewing(scene) as view:
+        view.set_camera(Camera(tuple(PLACE + (5, -80, 5)), tuple(PLACE + (5, 0, 5))))
+        assert not view._names._actors
+        scene.set_view("boxes", visible=False)
+        assert len(view._names._actors) == 1

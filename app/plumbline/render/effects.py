@@ -92,6 +92,11 @@ class Effects:
         self._far_corners = build(Part(corners)).actor
         self._renderer.AddActor(self._far_corners)
 
+    def close(self) -> None:
+        """Leave the renderer as it was found."""
+        self._renderer.RemoveActor(self._far_corners)
+        self.release()
+
     def release(self) -> None:
         """Take the passes away and give their memory on the graphics card back."""
         self._renderer.SetPass(None)  # type: ignore[arg-type]  # VTK takes nullptr

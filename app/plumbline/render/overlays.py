@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkTexturedActor2D
 
-from plumbline.core.scene import Record
+from plumbline.core.scene import Camera, Record
+from plumbline.render.camera import project
 from plumbline.render.labels import label_actor, text_image
-from plumbline.render.parts import Drawn, Part, build
+from plumbline.render.parts import Drawn, Label, Part, build
 from plumbline.render.theme import RenderTheme
 
 Point = tuple[float, float, float]
@@ -66,6 +67,69 @@ class Overlay:
         if self.label is not None:
             self._renderer.RemoveViewProp(self.label)
         self.drawn, self.label = [], None
+
+
+class Names:
+    """Names of features, as many as find room: the nearest first, none over another.
+
+    Set anew whenever the camera comes to rest.
+    """
+
+    #: More than this many names nobody reads.
+    MOST = 120
+
+    def __init__(self, renderer: vtkRenderer) -> None:
+        self._renderer = renderer
+        self._actors: list[vtkTexturedActor2D] = []
+
+    def show(
+        self,
+        labels: Sequence[Label],
+        camera: Camera,
+        size: tuple[int, int],
+        origin: Point,
+        theme: RenderTheme,
+        scale: float,
+        is_hidden: Callable[[np.ndarray], bool],
+    ) -> None:
+        """Write the names that are in view."""
+        self.clear()
+        if not labels:
+            return
+        places = np.array([label.place for label in labels], dtype=np.float64)
+        x, y, depth = project(camera, places, size).T
+        with np.errstate(invalid="ignore"):
+            seen = (depth > 0) & (x > 0) & (x < size[0]) & (y > 0) & (y < size[1])
+        taken: list[tuple[float, float, float, float]] = []
+        nearest = sorted((int(n) for n in np.nonzero(seen)[0]), key=lambda n: float(depth[n]))
+        for n in nearest[: 4 * self.MOST]:
+            image = text_image(labels[n].text, round(TEXT * scale * 0.9), theme.text, theme.halo)
+            half_width, half_height = image.shape[1] / 2, image.shape[0] / 2
+            box = (x[n] - half_width, y[n] - half_height, x[n] + half_width, y[n] + half_height)
+            if any(_overlap(box, other) for other in taken) or is_hidden(places[n]):
+                continue
+            taken.append(box)
+            self._write(image, places[n] - origin)
+            if len(taken) == self.MOST:
+                break
+
+    def _write(self, image: np.ndarray, place: np.ndarray) -> None:
+        actor = label_actor(image)
+        position = actor.GetPositionCoordinate()
+        position.SetCoordinateSystemToWorld()
+        position.SetValue(*(float(v) for v in place))
+        self._renderer.AddViewProp(actor)
+        self._actors.append(actor)
+
+    def clear(self) -> None:
+        """Take all names away."""
+        for actor in self._actors:
+            self._renderer.RemoveViewProp(actor)
+        self._actors = []
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def record_overlay(

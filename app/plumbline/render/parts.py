@@ -135,6 +135,14 @@ class Target:
     draped: bool = False
 
 
+@dataclass(frozen=True)
+class Label:
+    """A name in the picture and its place in the project CRS."""
+
+    text: str
+    place: tuple[float, float, float]
+
+
 @dataclass
 class Prepared:
     """A layer ready to be drawn and picked.
@@ -158,6 +166,7 @@ class Prepared:
     ground: GroundGrid | None = None
     covers_ground: bool = False
     eye_dome: bool = False
+    labels: list[Label] = field(default_factory=list)
 
 
 # -- building: VTK, GUI thread only --------------------------------------------------------------

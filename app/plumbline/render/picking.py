@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from plumbline.core.data import FloatArray
 from plumbline.core.pick import Pick
+from plumbline.core.scene import Camera
 from plumbline.geometry.rays import Hit, Ray
+from plumbline.render.camera import Size, project
+from plumbline.render.camera import ray as ray_through
 from plumbline.render.parts import Target
 
 
@@ -56,6 +60,22 @@ def pick(ray: Ray, candidates: Iterable[Candidate]) -> Pick | None:
         surface = _result(ray, *solid)
         return replace(result, position=surface.position, normal=surface.normal)
     return result
+
+
+def is_hidden(
+    place: FloatArray, camera: Camera, size: Size, candidates: Iterable[Candidate]
+) -> bool:
+    """Tell whether something solid stands between the viewer and a place, by more than a pixel."""
+    x, y, _ = project(camera, place[None], size)[0]
+    ray = ray_through(camera, float(x), float(y), size)
+    away = float((place - ray.origin) @ ray.direction)
+    limit = away - DRAPE_METRES - DRAPE_PIXELS * ray.pixel(away)
+    return any(
+        (hit := target.shape.hit(_lowered(ray, candidate.offset))) is not None and hit.t < limit
+        for candidate in candidates
+        for target in candidate.targets
+        if target.solid
+    )
 
 
 def _lowered(ray: Ray, offset: float) -> Ray:

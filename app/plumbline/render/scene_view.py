@@ -24,9 +24,9 @@ from plumbline.render import camera as moves
 from plumbline.render.effects import Bounds6, Effects
 from plumbline.render.ground import Ground
 from plumbline.render.kinds import is_terrain, needs_ground, prepare
-from plumbline.render.overlays import Overlay, Point, record_overlay
+from plumbline.render.overlays import Names, Overlay, Point, record_overlay
 from plumbline.render.parts import Drawn, Prepared, Request, build
-from plumbline.render.picking import Candidate, pick
+from plumbline.render.picking import Candidate, is_hidden, pick
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
 
 T = TypeVar("T")
@@ -115,6 +115,8 @@ class SceneView:
         # Edges are smoothed by a pass: the depth passes cannot read a multisampled picture.
         plotter.render_window.SetMultiSamples(0)
         self._overlay = self._add_overlay()
+        self._names = Names(self._overlay)
+        self._names_state: tuple[Any, ...] = ()
         self._effects = Effects(self._renderer)
         self._effects.set_theme(theme)
         plotter.camera_set = True
@@ -172,7 +174,8 @@ class SceneView:
         for shown in self._shown.values():
             self._remove_actors(shown)
         self._shown = {}
-        self._effects.release()
+        self._names.clear()
+        self._effects.close()
         self.plotter.render_window.RemoveRenderer(self._overlay)
 
     def set_theme(self, theme: RenderTheme) -> None:
@@ -444,6 +447,7 @@ class SceneView:
 
     def _apply_camera(self) -> None:
         self._place_camera()
+        self._place_names()
         self.request_render()
 
     def _place_camera(self) -> None:
@@ -470,6 +474,29 @@ class SceneView:
         overlays = [*self._records, *([self._preview] if self._preview else [])]
         for drawn in (*self._marks, *(d for overlay in overlays for d in overlay.drawn)):
             drawn.set_lift(top, perspective, parallel)
+
+    def _place_names(self) -> None:
+        labels = [
+            label
+            for layer_id, shown in self._shown.items()
+            if shown.prepared.labels and not self._moving and self.scene.is_visible(layer_id)
+            for label in shown.prepared.labels
+        ]
+        candidates = self._candidates()
+        solid = [c.layer for c in candidates]
+        state = (tuple(map(id, labels)), tuple(solid), self._camera, self.size, self.theme)
+        if state == self._names_state:
+            return
+        self._names_state = state
+        self._names.show(
+            labels,
+            self._camera,
+            self.size,
+            self.scene.georeference.origin,
+            self.theme,
+            self.pixel_ratio,
+            lambda place: is_hidden(place, self._camera, self.size, candidates),
+        )
 
     def _pixel_at(self, drawn: Drawn) -> float:
         """Return the size of a pixel at the near side of an actor, metres."""
@@ -582,12 +609,15 @@ class SceneView:
     def pick(self, x: float, y: float) -> Pick | None:
         """Return what is visible at a device pixel, lower left origin; None over the sky."""
         ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
-        candidates = [
+        return pick(ray, self._candidates())
+
+    def _candidates(self) -> list[Candidate]:
+        """Return the visible layers, topmost first."""
+        return [
             Candidate(i, self._shown[i].prepared.targets, self.scene.style(i).z_offset)
             for i in self.scene.layer_ids
             if i in self._shown and self.scene.is_visible(i) and self.scene.view(i).opacity > 0
         ]
-        return pick(ray, candidates)
 
     def hover_position(self, x: float, y: float) -> Point | None:
         """Return the place under a pixel, None over the sky; as exact as `pick`, and as fast."""
@@ -672,6 +702,7 @@ class SceneView:
             window.SetSize(*size)
         self.end_interaction()
         self._place_camera()
+        self._place_names()
         self.render()
         grab = vtkWindowToImageFilter()
         grab.SetInput(window)

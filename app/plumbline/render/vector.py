@@ -14,7 +14,7 @@ from plumbline.geometry.rays import PointSet, SegmentSet, TriangleSet
 from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.ground import drape_lines, drape_triangles, lay
 from plumbline.render.mesh import mark_triangles
-from plumbline.render.parts import Part, Prepared, Request, Target
+from plumbline.render.parts import Label, Part, Prepared, Request, Target
 
 #: Pixels around a point or a line in which a click takes it.
 REACH = 4.0
@@ -46,6 +46,7 @@ def prepare(request: Request) -> Prepared:
     layer.add_polygons(rows)
     layer.add_lines(rows)
     layer.add_points(rows)
+    prepared.labels = layer.names(rows)
     prepared.highlight = layer.highlight
     prepared.extent = layer.extent
     return prepared
@@ -249,6 +250,41 @@ class _Vector:
         )
         self._add_target(PointSet(points, size / 2 + REACH / 2), shape, solid=False)
 
+    # -- names
+
+    def names(self, rows: NDArray[np.intp]) -> list[Label]:
+        """Return the names of features by the attribute of the style, in their middles."""
+        import shapely
+
+        column = self.request.style.label
+        if not column or column not in self.data.features.columns:
+            return []
+        values = self.data.features[column].to_numpy()[rows]
+        named = np.array([v is not None and v == v and str(v).strip() != "" for v in values])
+        rows, values = rows[named], values[named]
+        geometry = self.geometry[rows]
+        middle = np.where(
+            shapely.get_dimensions(geometry) == 1,
+            shapely.line_interpolate_point(_lines(geometry), 0.5, normalized=True),
+            shapely.point_on_surface(geometry),
+        )
+        xy = shapely.get_coordinates(middle)
+        z = self._tops(rows, xy)
+        return [
+            Label(str(value), (float(x), float(y), float(height)))
+            for value, (x, y), height in zip(values, xy, z, strict=True)
+        ]
+
+    def _tops(self, rows: NDArray[np.intp], xy: FloatArray) -> FloatArray:
+        """Return the highest z drawn of each feature, or the ground where it is flat on it."""
+        top = np.full(len(self.labels), -np.inf)
+        for shape in (*self.faces, *self.segments, *self.dots):
+            if not shape.draped:
+                owner = np.repeat(shape.owner, shape.cells.shape[1])
+                np.maximum.at(top, owner, shape.points[shape.cells.ravel(), 2])
+        ground = self.request.ground if self.request.style.drape else None
+        return np.where(np.isfinite(top[rows]), top[rows], lay(ground, xy)[:, 2])
+
     # -- picking and marking
 
     def _add_target(
@@ -316,6 +352,19 @@ def feature_colors(request: Request, data: VectorData) -> NDArray[np.uint8]:
             return palette(style.palette, column.to_numpy(dtype=np.float64), style.value_range)
         return categories(column.tolist(), style.class_colors, request.theme.categorical)
     return np.tile(np.array(rgb8(style.color), dtype=np.uint8), (len(table), 1))
+
+
+def _lines(geometry: AnyArray) -> AnyArray:
+    """Return the longest line of each geometry, None where it is no line."""
+    import shapely
+
+    parts, index = shapely.get_parts(geometry, return_index=True)
+    lines = shapely.get_dimensions(parts) == 1
+    parts, index = parts[lines], index[lines]
+    order = np.argsort(shapely.length(parts), kind="stable")
+    result = np.full(len(geometry), None, dtype=object)
+    result[index[order]] = parts[order]
+    return result
 
 
 def _parts_of(
