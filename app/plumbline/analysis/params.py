@@ -9,8 +9,9 @@ Titles and descriptions are English texts that pass through `tr` where they are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -71,3 +72,62 @@ LayerRef: TypeAlias = Annotated[str, Field(json_schema_extra={"widget": "layer"}
 
 #: Ids of layers.
 LayerRefs: TypeAlias = Annotated[tuple[str, ...], Field(json_schema_extra={"widget": "layers"})]
+
+
+def _read_polygon(value: object) -> object:
+    """Accept a ring as GeoJSON, WKT or text; the closing point may be there or not."""
+    if isinstance(value, Mapping) and value.get("type") == "Polygon":
+        value = _only_ring(value.get("coordinates"))
+    elif isinstance(value, str) and "(" in value:
+        name, _, body = value.strip().partition("(")
+        rings = re.findall(r"\(([^()]*)\)", body)
+        if name.split()[:1] != ["POLYGON"] or not body.endswith("))"):
+            raise ValueError(
+                tr("This is no polygon: give a list of points or POLYGON Z ((x y z, …)).")
+            )
+        value = tuple(_only_ring(rings).split(","))
+    elif isinstance(value, str):
+        value = _read_points(value)
+    points = list(value) if isinstance(value, list | tuple) else value
+    if isinstance(points, list) and len(points) > 3:
+        first, last = (_split_numbers(points[n]) for n in (0, -1))
+        if isinstance(first, list | tuple) and first == last:
+            points.pop()
+    return tuple(points) if isinstance(points, list) else value
+
+
+def _only_ring(rings: object) -> Any:
+    if not isinstance(rings, list | tuple) or len(rings) != 1:
+        raise ValueError(tr("Give a polygon with one ring, without holes."))
+    return rings[0]
+
+
+#: A polygon without holes: a list of points in the project CRS; also GeoJSON or WKT.
+Polygon: TypeAlias = Annotated[
+    tuple[Point, ...],
+    BeforeValidator(_read_polygon),
+    Field(min_length=3, json_schema_extra={"widget": "points"}),
+]
+
+
+class Entities(BaseModel):
+    """Some entities of a layer, or all of them where none are named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layer: str
+    entities: tuple[str, ...] = ()
+
+
+def _read_entities(value: object) -> object:
+    """Accept a layer id, ``{"layer": ID, "entities": [...]}``, or a list of these."""
+    many = value if isinstance(value, list | tuple) else (value,)
+    return tuple({"layer": one} if isinstance(one, str) else one for one in many)
+
+
+#: Layers or entities: an id, ``{"layer": ID, "entities": [...]}``, or a list of these.
+EntityRefs: TypeAlias = Annotated[
+    tuple[Entities, ...],
+    BeforeValidator(_read_entities),
+    Field(min_length=1, json_schema_extra={"widget": "layers"}),
+]

@@ -8,7 +8,17 @@ from typing import Any
 
 from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
-from plumbline.analysis.params import LayerRef, LayerRefs, Params, Point, Point3, Points
+from plumbline.analysis.params import (
+    Entities,
+    EntityRefs,
+    LayerRef,
+    LayerRefs,
+    Params,
+    Point,
+    Point3,
+    Points,
+    Polygon,
+)
 from plumbline.analysis.result import Result, Table, Value
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
 from plumbline.core.data import (
@@ -36,9 +46,11 @@ from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
+from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
-from plumbline.io.raster import cell_positions, sample_bilinear
+from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
+from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
 
 API_VERSION = 1
@@ -54,7 +66,10 @@ __all__ = [
     "CancelledError",
     "CrsUnits",
     "Element",
+    "EmbreeCaster",
+    "Entities",
     "EntityRef",
+    "EntityRefs",
     "Feedback",
     "Georeference",
     "Group",
@@ -73,8 +88,10 @@ __all__ = [
     "Point3",
     "PointCloudData",
     "Points",
+    "Polygon",
     "Problem",
     "RasterData",
+    "RayCaster",
     "Record",
     "RefusedError",
     "Result",
@@ -88,6 +105,7 @@ __all__ = [
     "VectorData",
     "Viewpoint",
     "azimuth",
+    "best_fit_plane",
     "cell_positions",
     "crs_label",
     "crs_text",
@@ -97,15 +115,19 @@ __all__ = [
     "format_value",
     "geodesic",
     "grid_crossings",
+    "heights_from_above",
     "load",
     "loaders",
     "parabola_arcs",
     "parse_crs",
+    "read_grid",
     "rise_and_fall",
     "run",
     "run_request",
     "sample_bilinear",
+    "shoelace",
     "slope",
+    "surface_area",
     "tr",
     "transformer",
 ]

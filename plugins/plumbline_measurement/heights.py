@@ -1,0 +1,76 @@
+"""Heights of layers at places on the map: what profiles and heights above ground are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.api import (
+    EmbreeCaster,
+    Feedback,
+    Georeference,
+    Layer,
+    MeshData,
+    RasterData,
+    RefusedError,
+    Scene,
+    crs_units,
+    heights_from_above,
+    sample_bilinear,
+    tr,
+)
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A layer that has one height at a place: a terrain raster, a mesh or a BIM model.
+
+    A raster is bilinear between its cell centres; of meshes and BIM it is the first triangle that a
+    plumb line from above meets, rooms not counted.
+    """
+
+    layer: str
+    name: str
+    data: RasterData | MeshData
+    georeference: Georeference
+
+    def heights(self, xy: FloatArray, feedback: Feedback | None = None) -> FloatArray:
+        """Return heights ``(N,)`` in the unit of the project's z, NaN where there is none."""
+        if isinstance(self.data, RasterData):
+            metres = sample_bilinear(self.data, xy, feedback)
+            heights: FloatArray = metres / crs_units(self.georeference.crs).vertical
+            return heights
+        caster = EmbreeCaster(self.data.vertices, shell(self.data))
+        return heights_from_above(caster, xy, float(caster.high[2]) + 1.0, feedback)
+
+
+def shell(data: MeshData) -> NDArray[np.integer]:
+    """Return the triangles of things that stand in the way; a room is air."""
+    air = [n for n, element in enumerate(data.elements) if element.cls == "IfcSpace"]
+    if data.element_index is None or not air:
+        return data.triangles
+    return data.triangles[~np.isin(data.element_index, air)]
+
+
+def surface(scene: Scene, layer_id: str) -> Surface:
+    """Return a layer as a surface.
+
+    Raises
+    ------
+    RefusedError
+        If the layer has no heights, or more than one at a place.
+    """
+    layer: Layer = scene[layer_id]
+    data = layer.data
+    if isinstance(data, RasterData) and data.role == "terrain":
+        return Surface(layer_id, layer.name, data, scene.georeference)
+    if isinstance(data, MeshData):
+        return Surface(layer_id, layer.name, data, scene.georeference)
+    raise RefusedError(
+        tr("“{name}” gives no height: it is neither terrain nor a mesh.", name=layer.name),
+        tr("Choose a GeoTIFF of heights, a mesh or a building model."),
+    )
