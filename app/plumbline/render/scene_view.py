@@ -109,6 +109,7 @@ class SceneView:
         self._preview: Overlay | None = None
         self._moving = False
         self._frame_time = 0.0
+        self._covering = False
         self._turns = 0
         self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
         self._renderer: vtkRenderer = plotter.renderer
@@ -371,7 +372,7 @@ class SceneView:
     def _update(self) -> None:
         """Apply visibility, opacity and order, then draw."""
         self._start_due()
-        covering = any(
+        self._covering = any(
             shown.prepared.covers_ground
             and self.scene.is_visible(i)
             and self.scene.view(i).opacity >= 1
@@ -381,7 +382,7 @@ class SceneView:
             visible = self.scene.is_visible(layer_id)
             opacity = self.scene.view(layer_id).opacity
             for drawn in shown.drawn:
-                drawn.covered = covering and shown.prepared.ground is not None
+                drawn.covered = self._covering and shown.prepared.ground is not None
                 show = visible and not (self._moving and drawn.part.resting_only)
                 drawn.show(show, opacity)
         self._update_effects()
@@ -467,6 +468,8 @@ class SceneView:
         for layer_id, shown in self._shown.items():
             for drawn in shown.drawn:
                 lift = LIFT + LIFT_STEP * order.get(layer_id, 0)
+                if self._covering and shown.prepared.covers_ground:
+                    lift = 0.0  # stands for the terrain itself
                 drawn.set_lift(lift, perspective, parallel)
                 if drawn.part.spacing or drawn.part.detail:
                     drawn.set_pixel(self._pixel_at(drawn), self._moving)
@@ -524,8 +527,8 @@ class SceneView:
         near, far = float(depth.min()) - margin, float(depth.max()) + margin
         if camera.parallel:
             return near, max(far, near + 1.0)
-        # Depth is stored unevenly: what is much nearer than the focal point is given up.
-        near = max(near, away * 0.02, far * 1e-4, 0.05)
+        # Depth is stored unevenly: of what is very near some is given up.
+        near = max(near, min(away * 0.02, 0.5), far * 1e-4, 0.05)
         return near, max(far, near * 1.1)
 
     def _drawn_bounds(self) -> Bounds6 | None:
