@@ -179,6 +179,7 @@ LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("stl", "STL", (".stl",), "plumbline.io.stl:load_stl", MESH_OPTIONS),
     LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
+    LoaderSpec("e57", "E57", (".e57",), "plumbline.io.e57:load_e57"),
     LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc", IFC_OPTIONS),
     LoaderSpec(
         "shapefile",
