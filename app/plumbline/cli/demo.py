@@ -49,11 +49,12 @@ def demo(command: Command) -> None:
 
     options = command.options
     folder = Path(options.out).expanduser().absolute() if options.out else demo_folder()
+    if not options.no_open and not options.json and why_no_window() is None:
+        # The window comes first and shows how far the district is.
+        show(command, [], demo=folder)
+        return
     project = ensure_demo(folder, command.feedback)
     command.progress.clear()
-    if not options.no_open and not options.json and why_no_window() is None:
-        show(command, [project])
-        return
     run_headless(command, folder, project)
 
 

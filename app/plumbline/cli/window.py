@@ -45,8 +45,8 @@ def open_window(command: Command) -> None:
     show(command, paths)
 
 
-def show(command: Command, paths: list[Path]) -> None:
-    """Show the window with a project or files in it.
+def show(command: Command, paths: list[Path], demo: Path | None = None) -> None:
+    """Show the window with a project or files in it, or with the demo district of a folder.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def show(command: Command, paths: list[Path]) -> None:
         raise reason
     from plumbline.ui.app import main as window
 
-    command.exit_code = window(paths)
+    command.exit_code = window(paths, demo)
 
 
 def why_no_window() -> UserError | None:

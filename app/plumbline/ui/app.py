@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +27,19 @@ from plumbline.ui.session import Session
 from plumbline.ui_kit.fonts import setup_fonts
 from plumbline.ui_kit.icons import app_icon
 
+#: Python looks for a Ctrl+C in the terminal this often, milliseconds.
+INTERRUPT_CHECK = 300
 
-def main(paths: Sequence[Path] = ()) -> int:
+
+def main(paths: Sequence[Path] = (), demo: Path | None = None) -> int:
     """Open the window on a project or files and run until it is closed.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        A project, or files to add.
+    demo : Path, optional
+        Open the demo district of this folder, building it first if needed.
 
     Returns
     -------
@@ -40,11 +51,28 @@ def main(paths: Sequence[Path] = ()) -> int:
     check_opengl()
     window = make_window(app)
     window.show()
-    if paths:
+    _close_on_interrupt(app, window)
+    if demo is not None:
+        QTimer.singleShot(0, lambda: window.session.open_demo(demo))
+    elif paths:
         QTimer.singleShot(0, lambda: window.session.open_paths(list(paths)))
     else:
         QTimer.singleShot(0, window.session.offer_recoveries)
     return app.exec()
+
+
+def _close_on_interrupt(app: QApplication, window: MainWindow) -> None:
+    """Let Ctrl+C in the terminal end the window in the ordinary way, without questions."""
+
+    def close() -> None:
+        window.session.answers["discard"] = "drop"
+        window.close()
+
+    # Python calls a handler between any two instructions: closing waits for the event loop.
+    signal.signal(signal.SIGINT, lambda _number, _frame: QTimer.singleShot(0, close))
+    timer = QTimer(app)
+    timer.timeout.connect(lambda: None)
+    timer.start(INTERRUPT_CHECK)
 
 
 def check_opengl() -> None:

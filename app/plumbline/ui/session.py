@@ -350,15 +350,21 @@ class Session(QObject):
 
     # -- demo ------------------------------------------------------------------------------
 
-    def open_demo(self) -> None:
-        """Open the demo district; build it first when this user has none of this version."""
+    def open_demo(self, folder: Path | None = None) -> None:
+        """Open the demo district; build it first where there is none of this version.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Where it is; this user's data folder otherwise.
+        """
         if not self.may_discard():
             return
         from plumbline.demo.project import demo_folder, ensure_demo
 
         self.tasks.submit(
             tr("Building the demo district"),
-            lambda feedback: ensure_demo(demo_folder(), feedback),
+            lambda feedback: ensure_demo(folder or demo_folder(), feedback),
             self.open_project,
         )
 
