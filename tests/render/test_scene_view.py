@@ -28,6 +28,7 @@ from render_scenes import (
     viewing,
 )
 
+from plumbline.core.crs import parse_crs
 from plumbline.core.errors import InputError
 from plumbline.core.georeference import Georeference
 from plumbline.core.layer import LayerStyle, LayerView
@@ -362,3 +363,12 @@ def test_names_behind_a_building_are_not_written() -> None:
         assert not view._names._actors
         scene.set_view("boxes", visible=False)
         assert len(view._names._actors) == 1
+
+
+def test_the_scale_bar_is_in_metres_where_the_project_counts_in_feet() -> None:
+    scene = Scene(Georeference(parse_crs("EPSG:2994"), (640_000.0, 850_000.0, 0.0)))
+    with viewing(scene) as view:
+        place = (640_000.0, 850_000.0)
+        view.set_camera(Camera((*place, 500.0), (*place, 0.0), (0, 1, 0), True, 240.0))
+        metres, pixels = view.scale_bar()
+        assert pixels * 480 / SIZE[1] * 0.3048 == pytest.approx(metres)

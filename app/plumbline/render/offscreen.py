@@ -117,9 +117,9 @@ def scene_picture(
     caption: bool = False,
 ) -> NDArray[np.uint8]:
     """Return a picture of a scene ``(H, W, 3)``, first row on top; see `render_scene`."""
-    # Before Mesa starts: only in one thread does llvmpipe draw ambient occlusion as it should.
+    # Before Mesa starts: only without threads does llvmpipe draw ambient occlusion as it should.
     if "llvmpipe" in probe_opengl():
-        os.environ.setdefault("LP_NUM_THREADS", "1")
+        os.environ.setdefault("LP_NUM_THREADS", "0")
     import pyvista
     from PIL import Image
 

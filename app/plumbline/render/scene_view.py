@@ -727,6 +727,9 @@ class SceneView:
     def scale_bar(self) -> tuple[float, float]:
         """Return a round length in metres and how many pixels it has at the focal point."""
         pixel = moves.metres_per_pixel(self._camera, self._camera.focal_point, self.size[1])
+        crs = self.scene.georeference.crs
+        if crs is not None and crs.is_projected:  # which may count in feet
+            pixel *= crs.axis_info[0].unit_conversion_factor
         wanted = 120 * self.pixel_ratio * pixel
         power = 10.0 ** np.floor(np.log10(wanted))
         metres = float(max(step * power for step in (1, 2, 5) if step * power <= wanted))
