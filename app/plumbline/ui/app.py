@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from plumbline import __version__
 from plumbline.core.errors import UserError
 from plumbline.core.i18n import tr, translator
+from plumbline.render import vtk_errors
 from plumbline.services import log
 from plumbline.services.notifier import notifier
 from plumbline.services.plugins import plugin_host
@@ -49,6 +50,7 @@ def main(paths: Sequence[Path] = (), demo: Path | None = None) -> int:
     log.setup()
     app = make_application()
     check_opengl()
+    vtk_errors.install()
     window = make_window(app)
     window.show()
     _close_on_interrupt(app, window)
