@@ -180,6 +180,21 @@ LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
     LoaderSpec("e57", "E57", (".e57",), "plumbline.io.e57:load_e57"),
+    LoaderSpec("pcd", "PCD", (".pcd",), "plumbline.io.pcd:load_pcd"),
+    LoaderSpec(
+        "xyz",
+        "XYZ",
+        (".xyz", ".pts", ".txt"),
+        "plumbline.io.xyz:load_xyz",
+        (
+            LoadOption(
+                "columns",
+                str,
+                "auto",
+                N_("What the columns are, e.g. x,y,z,-,r,g,b; - leaves one out; auto to find out."),
+            ),
+        ),
+    ),
     LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc", IFC_OPTIONS),
     LoaderSpec(
         "shapefile",
