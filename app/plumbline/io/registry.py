@@ -218,6 +218,26 @@ LOADERS: tuple[LoaderSpec, ...] = (
         mark=rb'"type"\s*:\s*"CityJSON"|"CityObjects"',
     ),
     LoaderSpec("geojson", "GeoJSON", (".geojson", ".json"), "plumbline.io.vector:load_geojson"),
+    LoaderSpec("kml", "KML", (".kml", ".kmz"), "plumbline.io.exchange:load_kml"),
+    LoaderSpec("gml", "GML", (".gml",), "plumbline.io.exchange:load_gml"),
+    LoaderSpec(
+        "dxf",
+        "DXF",
+        (".dxf",),
+        "plumbline.io.exchange:load_dxf",
+        (LoadOption("scale", float, 1.0, N_("Metres per unit of the file.")),),
+    ),
+    LoaderSpec(
+        "csv",
+        "CSV",
+        (".csv",),
+        "plumbline.io.exchange:load_csv",
+        (
+            LoadOption("x", str, "", N_("Column of the easting or the longitude.")),
+            LoadOption("y", str, "", N_("Column of the northing or the latitude.")),
+            LoadOption("z", str, "", N_("Column of the height.")),
+        ),
+    ),
     LoaderSpec(
         "geotiff",
         "GeoTIFF",

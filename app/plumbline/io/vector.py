@@ -66,7 +66,7 @@ def load_shapefile(path: Path, context: LoadContext) -> list[Layer]:
         )
     with reading(path, title):
         encoding = dbf_encoding(path, str(context.options.get("encoding", "auto")))
-    layers = _load(path, context, title, "ESRI Shapefile", encoding)
+    layers = read_layers(path, context, title, "ESRI Shapefile", encoding)
     if not any(path.with_suffix(s).is_file() for s in (".dbf", ".DBF")):
         layers[0].warnings.append(tr("There is no .dbf file beside it: no attributes."))
     return layers
@@ -75,13 +75,13 @@ def load_shapefile(path: Path, context: LoadContext) -> list[Layer]:
 def load_geopackage(path: Path, context: LoadContext) -> list[Layer]:
     """Read all vector layers of a GeoPackage, or the one that is asked for."""
     _check_sqlite(path, "GeoPackage")
-    return _load(path, context, "GeoPackage", "GPKG")
+    return read_layers(path, context, "GeoPackage", "GPKG")
 
 
 def load_spatialite(path: Path, context: LoadContext) -> list[Layer]:
     """Read all vector layers of a SpatiaLite database, or the one that is asked for."""
     _check_sqlite(path, "SpatiaLite")
-    return _load(path, context, "SpatiaLite", "SQLite")
+    return read_layers(path, context, "SpatiaLite", "SQLite")
 
 
 def _check_sqlite(path: Path, title: str) -> None:
@@ -99,7 +99,7 @@ def _check_sqlite(path: Path, title: str) -> None:
 def load_flatgeobuf(path: Path, context: LoadContext) -> list[Layer]:
     """Read a FlatGeobuf file."""
     check_magic(path, "FlatGeobuf", [b"fgb\x03"])
-    return _load(path, context, "FlatGeobuf", "FlatGeobuf")
+    return read_layers(path, context, "FlatGeobuf", "FlatGeobuf")
 
 
 def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
@@ -114,7 +114,7 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
         raise mislabelled(path, title)
     if not tail.endswith(b"}"):
         raise damaged(path, title, tr("it is cut off"))
-    layers = _load(path, context, title, "GeoJSON")
+    layers = read_layers(path, context, title, "GeoJSON")
     for layer in layers:
         stated = '"crs"' in head or b'"crs"' in tail
         layer.metadata["crs_source"] = "file" if stated else "RFC 7946"
@@ -133,9 +133,10 @@ def load_geojson(path: Path, context: LoadContext) -> list[Layer]:
     return layers
 
 
-def _load(
+def read_layers(
     path: Path, context: LoadContext, title: str, driver: str, encoding: Encoding | None = None
 ) -> list[Layer]:
+    """Read all layers of a file through a driver of GDAL, or the one that the context asks for."""
     with reading(path, title), _recognised(path, title), library_notes() as notes:
         names, several = [path.stem], False
         if driver != "GeoJSON":  # it holds one layer, and each look parses the whole file
@@ -151,7 +152,7 @@ def _load(
             layer.metadata["layer"] = name
         if notes:
             layer.metadata["reader_notes"] = notes
-        _suggest_style(layer)
+        suggest_style(layer)
     return layers
 
 
@@ -365,7 +366,7 @@ def _z(shape: Any) -> AnyArray:
     return z
 
 
-def _suggest_style(layer: Layer) -> None:
+def suggest_style(layer: Layer) -> None:
     """Extrude buildings by their height; colour water, green, roads, parcels as people expect."""
     assert isinstance(layer.data, VectorData)
     frame = layer.data.features
