@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from plumbline.api import Bounds, Camera, Scene
 from plumbline.render import camera as moves
 from plumbline.render.scene_view import PrepareAsync, SceneView
+from plumbline.render.theme import SOFTWARE
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
@@ -234,13 +235,9 @@ class Canvas(QWidget):
     def _aspect(self) -> float:
         return self.width() / max(1, self.height())
 
-    def _size(self) -> tuple[int, int]:
-        ratio = self.devicePixelRatioF()
-        return round(self.interactor.width() * ratio), round(self.interactor.height() * ratio)
-
     def pixel(self, position: QPointF) -> tuple[int, int]:
-        """Return the device pixel, origin at the lower left, of a place in the widget."""
-        ratio = self.devicePixelRatioF()
+        """Return the pixel of the frame, origin at the lower left, of a place in the widget."""
+        ratio = self.view.size[1] / max(1, self.interactor.height())
         height = self.interactor.height()
         return int(position.x() * ratio), int((height - 1 - position.y()) * ratio)
 
@@ -253,12 +250,14 @@ class Canvas(QWidget):
     def _begin(self) -> None:
         if not self._rest.isActive() and not self._ease.isActive():
             self.view.begin_interaction()
+            self.interactor.set_coarse(self.view.budget is SOFTWARE)
         self._rest.start()
 
     def _come_to_rest(self) -> None:
         if self._keys or self._dragging or self._ease.isActive():
             self._rest.start()
             return
+        self.interactor.set_coarse(False)
         self.view.end_interaction()
         self.refresh_overlays()
         self.rested.emit()
@@ -304,7 +303,7 @@ class Canvas(QWidget):
         dx, dy = end.x() - start.x(), end.y() - start.y()
         if buttons & Qt.MouseButton.MiddleButton or (buttons & Qt.MouseButton.LeftButton and shift):
             self._move_to(
-                moves.pan(camera, anchor, self.pixel(start), self.pixel(end), self._size())
+                moves.pan(camera, anchor, self.pixel(start), self.pixel(end), self.view.size)
             )
         elif buttons & Qt.MouseButton.RightButton:
             self._move_to(moves.zoom_to(camera, anchor, 1.01**-dy))
@@ -469,7 +468,8 @@ class Canvas(QWidget):
         """Bring compass, scale bar and legend up to date with the camera."""
         self.navigation.set_north(self.view.north_angle())
         metres, pixels = self.view.scale_bar()
-        self._scale.set_scale(metres, pixels / self.devicePixelRatioF())
+        ratio = self.view.size[1] / max(1, self.interactor.height())
+        self._scale.set_scale(metres, pixels / ratio)
         self._place_overlays()
 
     def _drawn(self, seconds: float) -> None:

@@ -20,6 +20,9 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QMouseEvent, Q
 from PySide6.QtWidgets import QWidget
 from pyvistaqt import QtInteractor
 
+#: Share of the pixels of each side that a coarse frame has.
+COARSE = 0.6
+
 
 class Interactor(QtInteractor):  # type: ignore[misc]
     """A plotter that draws when told and reports what mouse and keys do."""
@@ -37,6 +40,7 @@ class Interactor(QtInteractor):  # type: ignore[misc]
 
     def __init__(self, parent: QWidget) -> None:
         self._stale = True
+        self._coarse = False
         super().__init__(parent, auto_update=False, multi_samples=0, line_smoothing=False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -52,6 +56,20 @@ class Interactor(QtInteractor):  # type: ignore[misc]
         """Note that the last frame has the wrong size."""
         self._stale = True
         super().resizeGL(w, h)
+        if self._coarse:
+            self._apply_size()
+
+    def set_coarse(self, coarse: bool) -> None:
+        """Draw fewer pixels and stretch them, while the camera moves on a slow renderer."""
+        if coarse != self._coarse:
+            self._coarse = coarse
+            self._apply_size()
+            self.render()
+
+    def _apply_size(self) -> None:
+        ratio = self.devicePixelRatioF() * (COARSE if self._coarse else 1.0)
+        width, height = round(self.width() * ratio), round(self.height() * ratio)
+        self.ren_win.GetInteractor().UpdateSize(max(1, width), max(1, height))
 
     def paintGL(self) -> None:
         """Draw if something changed, else show the last frame again."""
