@@ -203,7 +203,7 @@ def _stations(plane: Plane, params: ProfileParams) -> Stations:
     share = ((distance - ends[leg]) / span)[:, None]
     points = np.array(corners)[:, :2]
     xy = points[leg] + share * (points[leg + 1] - points[leg])
-    return Stations(distance, xy, tuple(np.searchsorted(distance, ends).tolist()))
+    return Stations(distance, xy, tuple(int(np.searchsorted(distance, end)) for end in ends))
 
 
 def _in_band(

@@ -31,6 +31,7 @@ from plumbline.core.data import (
     RasterData,
     VectorData,
 )
+from plumbline.core.entities import entity_ids
 from plumbline.core.errors import (
     CancelledError,
     InputError,
@@ -47,8 +48,10 @@ from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
+from plumbline.geometry.clearance import Bodies, nearest
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
+from plumbline.geometry.polygons import triangles_of_features
 from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
@@ -61,6 +64,7 @@ __all__ = [
     "Analysis",
     "AnalysisRequest",
     "BimData",
+    "Bodies",
     "Bounds",
     "Camera",
     "CancelledError",
@@ -111,6 +115,7 @@ __all__ = [
     "crs_text",
     "crs_units",
     "default_digits",
+    "entity_ids",
     "format_number",
     "format_value",
     "geodesic",
@@ -118,6 +123,7 @@ __all__ = [
     "heights_from_above",
     "load",
     "loaders",
+    "nearest",
     "parabola_arcs",
     "parse_crs",
     "read_grid",
@@ -130,6 +136,7 @@ __all__ = [
     "surface_area",
     "tr",
     "transformer",
+    "triangles_of_features",
 ]
 
 

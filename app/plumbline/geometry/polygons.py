@@ -145,6 +145,41 @@ def triangulate(rings: Rings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.concatenate(triangles), np.concatenate(owners)
 
 
+def triangles_of_features(geometry: AnyArray) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return features in space as triangles: polygons, and lines and points as flattened ones.
+
+    Parameters
+    ----------
+    geometry : (K,) array of shapely geometries
+        With z.
+
+    Returns
+    -------
+    corners : (M, 3, 3) float64
+        A segment is a triangle whose last two corners are the same, a point one with three.
+    features : (M,) intp
+        Feature of each triangle.
+    """
+    import shapely
+
+    rings = rings_of(geometry, np.arange(len(geometry)))
+    triangles, owner = triangulate(rings)
+    z = np.zeros(len(rings.points)) if rings.z is None else rings.z
+    corners, owners = [np.column_stack([rings.points, z])[triangles]], [owner]
+    parts, feature = shapely.get_parts(geometry, return_index=True)
+    parts, inner = shapely.get_parts(parts, return_index=True)
+    feature, kind = feature[inner], shapely.get_type_id(parts)
+    lines = np.isin(kind, (1, 2))
+    points, line = shapely.get_coordinates(parts[lines], include_z=True, return_index=True)
+    start = np.flatnonzero(line[1:] == line[:-1])
+    corners.append(points[np.column_stack([start, start + 1, start + 1])])
+    owners.append(feature[lines][line[start]])
+    points, alone = shapely.get_coordinates(parts[kind == 0], include_z=True, return_index=True)
+    corners.append(np.repeat(points[:, None], 3, axis=1))
+    owners.append(feature[kind == 0][alone])
+    return np.concatenate(corners), np.concatenate(owners)
+
+
 def _cut_ears(rings: Rings, begin: int, stop: int) -> NDArray[np.intp]:
     import mapbox_earcut
 
