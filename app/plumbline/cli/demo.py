@@ -66,7 +66,15 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
     points = {v.id: v.focal_point for v in district.viewpoints}
     eyes = {v.id: v.position for v in district.viewpoints}
     walk = [points["shore"], points["old_quarter"], points["street"], eyes["hill"]]
+    x, y = points["old_quarter"][:2]
+    square = [[x - 40, y - 30], [x + 40, y - 30], [x + 40, y + 30], [x - 40, y + 30]]
     return {
+        "measure.point": {"point": points["pier"], "layers": ["terrain"], "crs": "EPSG:4528"},
+        "measure.area": {"polygon": square, "surface": "terrain"},
+        "measure.angle": {"points": [points["shore"], points["old_quarter"], points["street"]]},
+        "measure.height": {"point": eyes["hill"], "ground": "terrain"},
+        "measure.profile": {"line": walk, "layers": ["terrain", "models", "cloud"], "width": 2},
+        "measure.clearance": {"a": "pipes", "b": "scheme_A", "max_distance": 15},
         "measure.distance": {"start": points["pier"], "end": eyes["hill"]},
         "measure.polyline": {"points": [p[:2] for p in walk], "surface": "terrain"},
     }
