@@ -196,7 +196,7 @@ def test_the_user_names_the_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "error", "words"),
     [
-        (b"a,b\n1,2\n", UsageError, "which of its columns is x"),
+        (b"a,b\n1,2\n", InputError, "which of its columns is x"),
         (b"x,y\n1,2,3\n", InputError, "longer than its first line"),
         (b"x,y\n1,2\n1,2,3,4\n", InputError, "cannot be read"),
         (b"x,y\na,b\n", InputError, "no row has coordinates"),

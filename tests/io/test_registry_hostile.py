@@ -18,6 +18,9 @@ import trimesh
 from pyproj import CRS
 from tests.io.city_files import write_city, write_sequence
 from tests.io.mesh_files import write
+from tests.io.test_citygml import city as city_gml
+from tests.io.test_cloud_text import pcd, points
+from tests.io.test_exchange import KML, dxf, gml
 
 from plumbline.core.data import RasterData
 from plumbline.core.errors import InputError
@@ -83,6 +86,13 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "a.geojson": make_vector("GeoJSON"),
     "a.city.json": write_city,
     "a.jsonl": write_sequence,
+    "a.citygml": lambda path: write(path, city_gml()),
+    "a.kml": lambda path: write(path, KML),
+    "a.gml": gml,
+    "a.dxf": lambda path: write(path, dxf().encode("gbk")),
+    "a.csv": lambda path: write(path, "x,y\n" + "1,2\n" * 50),
+    "a.xyz": lambda path: write(path, "1 2 3\n" * 50),
+    "a.pcd": lambda path: write(path, pcd(points(), "binary_compressed")),
     "terrain.tif": make_raster,
     "image.tif": make_image,
 }
@@ -140,7 +150,7 @@ def check(name: str, folder: Path, cuts: int, changes: int) -> None:
         path.write_bytes(data)
         whole += attempt(path)
     # A text that ends between two lines may still be a smaller model.
-    assert whole == 0 or name in ("a.obj", "a.jsonl")
+    assert whole == 0 or name in ("a.obj", "a.jsonl", "a.csv", "a.xyz")
     for data in flips(raw, changes, seed=len(name)):
         path.write_bytes(data)
         attempt(path)

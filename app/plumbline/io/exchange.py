@@ -162,9 +162,9 @@ def load_csv(path: Path, context: LoadContext) -> list[Layer]:
     Raises
     ------
     InputError
-        If it is no table.
+        If it is no table, or does not say which columns hold coordinates.
     UsageError
-        If it has no columns with coordinates, or not those that are stated.
+        If a column that is stated is not there.
     """
     import geopandas
 
@@ -224,20 +224,21 @@ def _table(path: Path, title: str) -> tuple[DataFrame, str]:
 def _coordinate_columns(frame: DataFrame, context: LoadContext) -> list[str]:
     """Return the columns with x, y and, where there is one, z."""
     by_name = {str(name).lower(): str(name) for name in frame.columns}
+    names = " ".join(", ".join(map(str, frame.columns)).split())[:200]
     chosen = []
     for option, usual in (("x", _X), ("y", _Y), ("z", _Z)):
         stated = str(context.options.get(option, ""))
         if stated and stated not in frame.columns:
             raise UsageError(
                 tr("The table has no column “{name}”.", name=stated[:80]),
-                tr("Its columns are: {names}.", names=", ".join(map(str, frame.columns))[:400]),
+                tr("Its columns are: {names}.", names=names),
             )
         found = stated or next((by_name[name] for name in usual if name in by_name), "")
         if not found and option != "z":
-            raise UsageError(
+            raise InputError(
                 tr("The table does not say which of its columns is {axis}.", axis=option),
                 tr("Name them with the options x and y; the columns are: {names}.",
-                   names=", ".join(map(str, frame.columns))[:400]),
+                   names=names),
             )  # fmt: skip
         chosen += [found] if found else []
     return chosen

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from plumbline.core.data import AnyArray
-from plumbline.core.errors import UsageError
+from plumbline.core.errors import InputError, UsageError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
 from plumbline.io.base import mislabelled, name_encoding, reading
@@ -43,7 +43,7 @@ def load_xyz(path: Path, context: LoadContext) -> list[Layer]:
     Raises
     ------
     InputError
-        If the file is no table of numbers.
+        If the file is no table of numbers, or names columns without x, y and z.
     UsageError
         If the option ``columns`` does not fit the file.
     """
@@ -121,9 +121,10 @@ def _columns(stated: str, names: list[str], count: int) -> tuple[list[str], str]
         columns, source = usual.split(","), "number of columns"
     columns = [f"-{n}" if name in ("-", "") else name for n, name in enumerate(columns)]
     if len(columns) > count or len(set(columns)) < len(columns) or not {*"xyz"} <= set(columns):
-        raise UsageError(
+        kind = InputError if stated == "auto" else UsageError
+        raise kind(
             tr("The columns “{names}” do not fit a file with {n} columns.",
-               names=",".join(columns), n=count),
+               names=",".join(columns)[:200], n=count),
             tr("Name them in their order, e.g. columns=x,y,z,-,r,g,b; - leaves one out."),
         )  # fmt: skip
     return columns, source
