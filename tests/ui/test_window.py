@@ -230,6 +230,70 @@ def test_a_file_without_crs_is_asked_for_never_guessed(
     assert layer.source.crs == "EPSG:4549"
 
 
+def test_files_without_crs_wait_for_those_that_have_one(
+    hand: Hand, tmp_path: Path, houses: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened together: the project takes the CRS that is stated, then the other is asked for."""
+    window = hand.window
+    path = tmp_path / "tri.ply"
+    path.write_text(
+        "ply\nformat ascii 1.0\nelement vertex 3\nproperty double x\nproperty double y\n"
+        "property double z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n"
+        f"{X} {Y} 0\n{X + 10} {Y} 0\n{X} {Y + 10} 5\n3 0 1 2\n"
+    )
+    first: list[str] = []
+
+    def answer(dialog: CrsDialog) -> int:
+        first.append(dialog.list.item(0).text())
+        dialog.list.setCurrentRow(0)
+        return 1
+
+    monkeypatch.setattr(CrsDialog, "exec", answer)
+    window.session.open_paths([path, houses])
+    hand.wait_until(lambda: len(window.scene) == 2, 60)
+    assert len(first) == 1
+    assert first[0].startswith(CRS)
+    assert window.scene.georeference.crs_text == CRS
+    assert window.scene["tri"].crs is not None
+
+
+def test_a_lone_file_without_crs_may_stay_in_its_plane(
+    hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question comes even then; the answer is the user's."""
+    path = tmp_path / "tri.obj"
+    path.write_text("v 0 0 0\nv 9 0 0\nv 0 9 3\nf 1 2 3\n")
+    asked: list[CrsDialog] = []
+
+    def own_plane(dialog: CrsDialog) -> int:
+        asked.append(dialog)
+        dialog._choose_plane()
+        return 1
+
+    monkeypatch.setattr(CrsDialog, "exec", own_plane)
+    hand.window.session.open_paths([path])
+    hand.wait_until(lambda: len(hand.window.scene) == 1, 60)
+    assert len(asked) == 1
+    assert hand.window.scene.georeference.crs is None
+
+
+def test_data_in_degrees_are_drawn_in_metres(hand: Hand, tmp_path: Path) -> None:
+    """CGCS2000 in degrees goes to its own 3-degree zone, and the window says so."""
+    shape = Polygon([(120.38, 36.07), (120.381, 36.07), (120.381, 36.071), (120.38, 36.071)])
+    path = tmp_path / "度.gpkg"
+    geopandas.GeoDataFrame({"高度": [12.0]}, geometry=[shape], crs=4490).to_file(path)
+    window = hand.window
+    window.session.open_paths([path])
+    hand.wait_until(lambda: len(window.scene) == 1, 60)
+    assert window.scene.georeference.crs_text == "EPSG:4549"
+    box = next(iter(window.scene)).bounds
+    assert box is not None
+    # 0.001° of latitude at 36.07° is 110.95 m (meridian arc, Snyder 1987, eq. 3-21); 90.1 m of
+    # parallel, turned by the convergence of 0.224°, add 0.35 m to the box.
+    assert box.ymax - box.ymin == pytest.approx(111.30, abs=0.05)
+    assert "EPSG:4549" in notifier.notifications[-1].message
+
+
 def test_search_finds_commands_layers_entities_and_coordinates(scene_hand: Hand) -> None:
     """One box for all, with something to run behind every line."""
     window = scene_hand.window

@@ -84,6 +84,18 @@ def vertical_factor(crs: CRS | None) -> float | None:
     return None
 
 
+def metric_crs(crs: CRS, longitude: float, latitude: float) -> CRS:
+    """Return a projected CRS in metres for a place whose data are in degrees.
+
+    CGCS2000 (EPSG:4490) goes to its own 3-degree Gauss-Kruger zone without prefix, EPSG:4534 (75°E)
+    to EPSG:4554 (135°E); everything else to the UTM zone on WGS 84, EPSG:32601 to EPSG:32760.
+    """
+    if crs.to_authority() == ("EPSG", "4490") and 73.5 <= longitude < 136.5:
+        return parse_crs(f"EPSG:{4534 + round((longitude - 75) / 3)}")
+    zone = int((longitude + 180) // 6) % 60 + 1
+    return parse_crs(f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}")
+
+
 @lru_cache(maxsize=256)
 def transformer(source: CRS, target: CRS) -> Transformer:
     """Return the float64 transformer between two CRS, x = easting or longitude first."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from plumbline.api import Camera, Feedback, Georeference, Layer, Scene, load, loaders, tr
+from plumbline.core.crs import crs_label, horizontal_crs, metric_crs, transformer
 from plumbline.core.errors import InputError, MissingCrsError, UserError
 from plumbline.core.layer import LayerEntry
 from plumbline.services import paths
@@ -39,6 +40,9 @@ from plumbline.services.project import (
 from plumbline.services.settings import Settings, SettingsStore
 from plumbline.services.tasks import TaskRunner
 from plumbline.ui.dialogs.crs import CrsDialog
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 T = TypeVar("T")
 
@@ -81,6 +85,8 @@ class Session(QObject):
         timer.start(AUTOSAVE_CHECK)
         self._unframed = True
         self._loading = 0
+        #: Loaded files without a CRS that wait for a project CRS or an answer.
+        self._unplaced: list[tuple[Path, list[Layer]]] = []
         #: What other programs or versions keep in the project file.
         self._extra: Mapping[str, Any] = {}
         #: Where dialogs answer in tests: name of the dialog to its answer.
@@ -292,18 +298,61 @@ class Session(QObject):
         def done(layers: list[Layer]) -> None:
             self._loading -= 1
             if scene is self.scene:
-                self._add_layers(path, layers, crs)
+                self._place(path, layers, crs)
+                self._ask_unplaced()
 
         def failed(error: Exception) -> None:
             self._loading -= 1
             if isinstance(error, MissingCrsError):
-                self._ask_crs(path, error)
+                self._ask_crs(path, str(error.message))
             else:
                 self.notifier.error(error)
+            self._ask_unplaced()
 
         self.tasks.submit(
             tr("Loading {name}", name=path.name), work, done, failed, self._load_cancelled
         )
+
+    def _place(self, path: Path, layers: list[Layer], crs: str | None) -> None:
+        """Add layers; the first ones decide the project CRS, and never in silence."""
+        if self.scene.georeference.crs is not None or len(self.scene):
+            self._add_layers(path, layers, crs)
+        elif any(layer.crs is None for layer in layers):
+            # Other files may know the CRS: ask when they are there.
+            self._unplaced.append((path, layers))
+        elif (box := layers[0].bounds) and layers[0].crs and layers[0].crs.is_geographic:
+            chosen = metric_crs(layers[0].crs, box.center[0], box.center[1])
+            self.scene.set_georeference(Georeference(chosen, self._origin(layers[0], chosen)))
+            self.notifier.info(
+                tr(
+                    "“{name}” is in degrees; the project is in {crs}.",
+                    name=path.name,
+                    crs=crs_label(chosen),
+                ),
+                tr("To work in another CRS, start a new project in it."),
+            )
+            self._add_file(path, crs)
+        else:
+            self._add_layers(path, layers, crs)
+
+    @staticmethod
+    def _origin(layer: Layer, crs: CRS) -> tuple[float, float, float]:
+        """Return a scene origin near a layer in degrees, whole hundreds of metres."""
+        assert layer.crs is not None
+        assert layer.bounds is not None
+        x, y, _ = layer.bounds.center
+        east, north = transformer(horizontal_crs(layer.crs), crs).transform(x, y)
+        return round(east, -2), round(north, -2), 0.0
+
+    def _ask_unplaced(self) -> None:
+        """Ask about the next file without a CRS, once nothing else is loading."""
+        if self._loading or not self._unplaced:
+            return
+        path, layers = self._unplaced.pop(0)
+        message = tr("“{name}” does not say its coordinate reference system.", name=path.name)
+        if self.scene.georeference.crs is not None or not self._ask_crs(path, message, plane=True):
+            self._add_layers(path, layers, None)
+        self._ask_unplaced()
 
     def _add_layers(self, path: Path, layers: list[Layer], crs: str | None) -> None:
         """Add what a file gave; another file may have set the project CRS in the meantime."""
@@ -320,17 +369,37 @@ class Session(QObject):
             self._tell_warnings(layer)
         self._frame_once()
 
-    def _ask_crs(self, path: Path, error: MissingCrsError) -> None:
+    def _ask_crs(self, path: Path, message: str, *, plane: bool = False) -> bool:
+        """Ask for the CRS of a file and load it with the answer.
+
+        Parameters
+        ----------
+        plane : bool
+            Offer to work in the file's own plane, without a CRS.
+
+        Returns
+        -------
+        bool
+            False when the file shall stay in its own plane.
+        """
+        question = tr("In which system are its coordinates? Nothing is guessed; ask its maker.")
         dialog = CrsDialog(
             tr("Coordinate reference system of {name}", name=path.name),
-            f"{error.message} "
-            + tr("In which system are its coordinates? Nothing is guessed; ask whoever made it."),
+            f"{message} {question}",
             self.window,
+            first=self.scene.georeference.crs_text or "",
+            plane=plane,
         )
-        if self._ask("crs", dialog):
+        accepted = self._ask("crs", dialog)
+        if accepted and dialog.plane_chosen:
+            return False
+        if accepted:
             self._add_file(path, self.answers.get("crs") or dialog.crs)
         else:
-            self.notifier.error(error)
+            self.notifier.warning(
+                tr("“{name}” was not added: its CRS is not known.", name=path.name)
+            )
+        return True
 
     def _tell_warnings(self, layer: Layer) -> None:
         if layer.warnings:
@@ -498,6 +567,7 @@ class Session(QObject):
             self._lock.release()
         self._lock = lock
         self.scene, self.path, self._extra = scene, path, {}
+        self._unplaced.clear()
         self._watch(recovery)
 
     def _watch(self, recovery: Recovery | None = None) -> None:

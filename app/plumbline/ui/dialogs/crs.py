@@ -46,8 +46,19 @@ def _catalogue() -> list[tuple[str, str]]:
 class CrsDialog(QDialog):
     """Asks for one CRS; `crs` is its text after `exec` returned accepted."""
 
-    def __init__(self, title: str, question: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        question: str,
+        parent: QWidget | None = None,
+        *,
+        first: str = "",
+        plane: bool = False,
+    ) -> None:
         super().__init__(parent)
+        self._first = first
+        #: The user chose to work without a CRS.
+        self.plane_chosen = False
         self.setWindowTitle(title)
         self.setObjectName("crsDialog")
         self.crs = ""
@@ -67,6 +78,12 @@ class CrsDialog(QDialog):
         self._buttons.button(buttons.Cancel).setText(tr("Cancel"))
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
+        if plane:
+            own = self._buttons.addButton(
+                tr("Work in its own plane"), QDialogButtonBox.ButtonRole.ActionRole
+            )
+            own.setToolTip(tr("Without a CRS: nothing that needs the earth can be computed."))
+            own.clicked.connect(lambda _=False: self._choose_plane())
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(8)
@@ -77,6 +94,10 @@ class CrsDialog(QDialog):
         column.addWidget(self._buttons)
         self.resize(560, 460)
         self._search("")
+
+    def _choose_plane(self) -> None:
+        self.plane_chosen = True
+        self.accept()
 
     def _search(self, text: str) -> None:
         words = text.casefold().split()
@@ -89,7 +110,8 @@ class CrsDialog(QDialog):
             ][:LIMIT]
         else:
             names = dict(_catalogue())
-            rows = [(code, names[code]) for code in COMMON if code in names]
+            offered = dict.fromkeys((self._first, *COMMON))
+            rows = [(code, names[code]) for code in offered if code in names]
         for code, name in rows:
             item = QListWidgetItem(f"{code}    {name}")
             item.setData(Qt.ItemDataRole.UserRole, code)
