@@ -126,14 +126,20 @@ def _is_hidden(entry: LayerEntry, scene: Scene) -> bool:
     return not entry.view.visible or (group is not None and not group.visible)
 
 
-def scene_of_files(files: Sequence[tuple[str, Path]], crs: str | None, command: Command) -> Scene:
+def scene_of_files(
+    files: Sequence[tuple[str, Path]],
+    crs: str | None,
+    command: Command,
+    *,
+    for_picture: bool = False,
+) -> Scene:
     """Return a scene with files in it, under the ids given (empty: their own).
 
     The project CRS is `crs`, else that of the first layer that has one; files that say no CRS are
     taken to be in a stated `crs`, and never in a guessed one. Where no file has a CRS they share
-    their own plane.
+    their own plane. A picture of data in degrees is drawn in a CRS in metres, which is said.
     """
-    from plumbline.core.crs import parse_crs
+    from plumbline.core.crs import crs_label, metric_crs, parse_crs
     from plumbline.core.georeference import Georeference
     from plumbline.core.scene import Scene
 
@@ -143,6 +149,10 @@ def scene_of_files(files: Sequence[tuple[str, Path]], crs: str | None, command: 
     ]
     layers = [layer for group in loaded for layer in group]
     project = stated or next((layer.crs for layer in layers if layer.crs is not None), None)
+    box = layers[0].bounds if layers else None
+    if for_picture and stated is None and project is not None and project.is_geographic and box:
+        project = metric_crs(project, box.center[0], box.center[1])
+        command.note(tr("The data are in degrees; drawn in {crs}.", crs=crs_label(project)))
     scene = Scene(Georeference(stated)) if stated is not None and not layers else Scene()
     for layer in layers:
         _place(layer, project, crs, command)

@@ -125,7 +125,8 @@ def _scene(command: Command) -> tuple[Scene, Camera | None]:
         )
     if projects:
         return scene_of_project(existing_project(str(projects[0])), command, drawn_only=True)
-    return scene_of_files([("", path) for path in paths], command.options.crs, command), None
+    files = [("", path) for path in paths]
+    return scene_of_files(files, command.options.crs, command, for_picture=True), None
 
 
 def draw(
