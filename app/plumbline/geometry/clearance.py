@@ -23,8 +23,9 @@ Indices = NDArray[np.intp]
 TOLERANCE = 1e-9
 #: Triangles in a leaf.
 LEAF = 2
-#: Pairs of boxes that are opened at a time, and pairs of triangles that are measured at a time.
-_BATCH, _TRIANGLES = 100_000, 10_000
+#: Pairs of boxes that are opened at a time, at least and at most; pairs of triangles that are
+#: measured at a time.
+_BATCH, _LARGE, _TRIANGLES = 500, 100_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,13 @@ class Bodies:
             raise ValueError("a body without triangles has no distance")
         last = np.cumsum(sizes)
         low, high = self.corners.min(axis=1), self.corners.max(axis=1)
+        self.lows, self.highs = low, high
         #: First and end of the triangles of each node, and its first child (-1: a leaf).
         begins, ends, children, lows, highs = [], [], [], [], []
+        slabs: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+        a, b, c = (self.corners[:, n] for n in range(3))
+        # Sums from the first triangle on: the normals of any run of triangles are a difference.
+        facing = np.concatenate([np.zeros((1, 3)), np.cumsum(np.cross(b - a, c - a), axis=0)])
         begin, end, total = last - sizes, last, 0
         while len(begin):
             split = end - begin > LEAF
@@ -78,6 +84,10 @@ class Bodies:
             children.append(child)
             lows.append(_reduce(np.minimum, low, begin, end))
             highs.append(_reduce(np.maximum, high, begin, end))
+            middle_of_box = (lows[-1] + highs[-1]) / 2
+            slabs.append(
+                _slabs(self.corners, begin, end, facing[end] - facing[begin], middle_of_box)
+            )
             first, stop = begin[split], end[split]
             middle = (first + stop) // 2
             begin = np.column_stack([first, middle]).ravel()
@@ -86,6 +96,19 @@ class Bodies:
         self.child = np.concatenate(children)
         self.low, self.high = np.concatenate(lows), np.concatenate(highs)
         self.size = np.linalg.norm(self.high - self.low, axis=1)
+        self.center, self.axis, self.thickness = (
+            np.concatenate([level[n] for level in slabs]) for n in range(3)
+        )
+
+    def reach(self, node: Indices, line: FloatArray) -> FloatArray:
+        """Return how far nodes reach from their centres along lines of unit length, at most.
+
+        A patch of a smooth surface is a thin slab: across it this is far less than its box.
+        """
+        across = np.abs(_dot(self.axis[node], line))
+        along = np.sqrt(np.maximum(1.0 - across**2, 0.0))
+        reach: FloatArray = across * self.thickness[node] + along * self.size[node] / 2
+        return reach
 
     @property
     def boxes(self) -> tuple[FloatArray, FloatArray]:
@@ -98,6 +121,29 @@ def _reduce(function: np.ufunc, values: FloatArray, begin: Indices, end: Indices
     padded = np.concatenate([values, values[-1:]])
     reduced: FloatArray = function.reduceat(padded, np.column_stack([begin, end]).ravel(), axis=0)
     return reduced[::2]
+
+
+def _slabs(
+    corners: FloatArray, begin: Indices, end: Indices, facing: FloatArray, middle: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return for each range of triangles a slab that holds it: centre, unit axis, half thickness.
+
+    The axis is the mean normal, which makes the slab thin; any other would be as true.
+    """
+    length = np.linalg.norm(facing, axis=1)
+    axis = facing / np.where(length > 0, length, 1.0)[:, None]
+    axis[length == 0] = (0.0, 0.0, 1.0)
+    node = np.repeat(np.arange(len(begin)), end - begin)
+    index = np.arange(len(node)) + np.repeat(
+        begin - np.r_[0, np.cumsum(end - begin)[:-1]], end - begin
+    )
+    height = _dot(corners[index] - middle[node][:, None], axis[node][:, None])
+    first = np.r_[0, np.cumsum(end - begin)[:-1]]
+    low = np.minimum.reduceat(height.min(axis=1), first)
+    high = np.maximum.reduceat(height.max(axis=1), first)
+    # A hair thicker: rounding must not cut anything off.
+    thickness = (high - low) / 2 * (1 + 1e-12)
+    return middle + ((low + high) / 2)[:, None] * axis, axis, thickness
 
 
 def _curve_order(corners: FloatArray, owner: AnyArray, count: int) -> Indices:
@@ -210,6 +256,24 @@ class _Search:
         distance: FloatArray = np.linalg.norm(np.maximum(apart, 0.0), axis=1)
         return distance
 
+    def line(self, pair: Indices) -> FloatArray:
+        """Return the direction of the best line so far, 0 where there is none."""
+        line = np.nan_to_num(self.b[pair] - self.a[pair])
+        length = np.linalg.norm(line, axis=1)
+        direction: FloatArray = line / np.where(length > 0, length, 1.0)[:, None]
+        return direction
+
+    def ahead(self, pair: Indices, a: Indices, b: Indices) -> FloatArray:
+        """Return how far apart slabs are at least along the best line so far.
+
+        Where two smooth surfaces face each other boxes overlap in all but the smallest patches;
+        across the line between them slabs do not.
+        """
+        line = self.line(pair)
+        apart = _dot(self.second.center[b] - self.first.center[a], line)
+        gap: FloatArray = apart - self.first.reach(a, line) - self.second.reach(b, line)
+        return gap
+
     def open_rest(self, feedback: Feedback) -> None:
         """Open every pair of nodes that could hold something nearer than what is known."""
         pair = np.arange(len(self.pairs))
@@ -219,11 +283,16 @@ class _Search:
             pair, a, b = rest.pop()
             gap = self.gap(a, b)
             keep = np.flatnonzero(gap < self.worth(pair))
+            keep = keep[self.ahead(pair[keep], a[keep], b[keep]) < self.worth(pair[keep])]
             keep = keep[np.argsort(gap[keep], kind="stable")]
-            if len(keep) > _BATCH:
-                later = keep[_BATCH:]
+            # The nearest go on to their leaves first: what they find spares most of the others,
+            # which wait in ever larger heaps so that none is looked at often.
+            batch = int(np.clip(len(self.pairs), _BATCH, _LARGE))
+            heaps = [batch * 2**n for n in range(1, 40) if batch * 2**n < 2 * len(keep)]
+            for start, stop in reversed(list(zip([batch, *heaps], heaps, strict=False))):
+                later = keep[start:stop]
                 rest.append((pair[later], a[later], b[later]))
-                keep = keep[:_BATCH]
+            keep = keep[:batch]
             if len(keep):
                 rest += self.opened(pair[keep], a[keep], b[keep])
 
@@ -275,14 +344,15 @@ class _Search:
     def promising(self, owner: Indices, p: Indices, q: Indices) -> Indices:
         """Return the triangles that no plane across the best line so far keeps apart far enough."""
         p_corners, q_corners = self.first.corners[p], self.second.corners[q]
-        line = np.nan_to_num(self.b[owner] - self.a[owner])
-        length = np.linalg.norm(line, axis=1)
-        line /= np.where(length > 0, length, 1.0)[:, None]
-        ahead = _dot(q_corners, line[:, None]).min(axis=1)
-        ahead -= _dot(p_corners, line[:, None]).max(axis=1)
+        line = self.line(owner)
+        # Three at a time: reductions over short axes are slow.
+        on_p, on_q = _dot(p_corners, line[:, None]).T, _dot(q_corners, line[:, None]).T
+        ahead = np.minimum(np.minimum(on_q[0], on_q[1]), on_q[2])
+        ahead -= np.maximum(np.maximum(on_p[0], on_p[1]), on_p[2])
+        one, two = self.first, self.second
         apart = np.maximum(
-            q_corners.min(axis=1) - p_corners.max(axis=1),
-            p_corners.min(axis=1) - q_corners.max(axis=1),
+            two.lows[q] - one.highs[p],
+            one.lows[p] - two.highs[q],
         )
         boxes = np.linalg.norm(np.maximum(apart, 0.0), axis=1)
         return np.flatnonzero(np.maximum(ahead, boxes) < self.worth(owner))
