@@ -756,7 +756,7 @@ class SceneView:
 
 def _solid(box: Bounds) -> Bounds:
     """Return a box that has some extent, so that a single point can be framed."""
-    grow = 0.0 if box.diagonal > 1 else 5.0
+    grow = 0.0 if box.diagonal > 1e-6 else 5.0
     return Bounds(
         box.xmin - grow,
         box.ymin - grow,

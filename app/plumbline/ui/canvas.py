@@ -492,8 +492,8 @@ def _timer(owner: QObject, interval: int, run: object, *, single: bool = False) 
 
 
 def _at_least(box: Bounds, size: float = 2.0) -> Bounds:
-    """Return a box that is not flat, so that a single point can be framed (metres)."""
-    pad = max(0.0, size - box.diagonal) / 2
+    """Return a box that is more than a point, so that it can be framed (metres)."""
+    pad = size / 2 if box.diagonal < 1e-6 else 0.0
     return Bounds(
         box.xmin - pad,
         box.ymin - pad,
