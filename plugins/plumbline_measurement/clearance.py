@@ -316,4 +316,5 @@ def _triangles(layer: Layer) -> tuple[FloatArray, Indices]:
 def _name(layer: Layer, n: int) -> str:
     if isinstance(layer.data, MeshData) and layer.data.elements:
         return layer.data.elements[n].name or layer.data.elements[n].cls
-    return layer.name
+    # Not the layer's own name: that may change, and a replay must give the same table.
+    return ""

@@ -118,7 +118,7 @@ class PointAt(Analysis[PointParams]):
         values["ground"] = Value(found[0] * factor if found and above[0] is not None else None, "m")
         values["height_above_ground"] = Value(above[0] if above else None, "m")
         rows = tuple(
-            (s.layer, s.name, None if a is None else h * factor, a)
+            (s.layer, None if a is None else h * factor, a)
             for s, h, a in zip(inputs.surfaces, found, above, strict=True)
         )
         warnings += [
@@ -126,7 +126,7 @@ class PointAt(Analysis[PointParams]):
             for s, a in zip(inputs.surfaces, above, strict=True)
             if a is None
         ]
-        table = Table(("layer", "name", "z", "above"), rows, {"z": "m", "above": "m"})
+        table = Table(("layer", "z", "above"), rows, {"z": "m", "above": "m"})
         return Result(
             values=values,
             tables={"heights": table} if rows else {},

@@ -262,8 +262,7 @@ def _result(
         )
     )
     summary = tuple(
-        (s.layer, s.name, *_summary(stations.distance, z))
-        for s, z in zip(sources, heights.T, strict=True)
+        (s.layer, *_summary(stations.distance, z)) for s, z in zip(sources, heights.T, strict=True)
     )
     names = ("z_min", "z_max", "steepest", "ascent", "descent", "missing")
     units = {"z_min": "m", "z_max": "m", "steepest": "°", "ascent": "m", "descent": "m"}
@@ -278,7 +277,7 @@ def _result(
         },
         tables={
             "profile": Table((*PLACE, *ids), rows, {"distance": "m", **dict.fromkeys(ids, "m")}),
-            "layers": Table(("layer", "name", *names), summary, units),
+            "layers": Table(("layer", *names), summary, units),
         },
         warnings=warnings,
         points=tuple((x, y, float(z)) for x, y, z in drawn if math.isfinite(z)),

@@ -124,7 +124,7 @@ def test_terrain_roof_and_cloud_on_one_profile(tmp_path: Path) -> None:
         low, high = max(at - 0.25, Y - 50), min(at + 0.25, Y - 22)
         inside = near & (points[:, 1] > low) & (points[:, 1] <= high)
         assert column(table, "cloud")[n] == pytest.approx(np.median(points[inside, 2]))
-    rows = {row[0]: row[2:] for row in result.tables["layers"].rows}
+    rows = {row[0]: row[1:] for row in result.tables["layers"].rows}
     assert rows["roof"][:2] == pytest.approx((9, 12), abs=1e-6)
     assert rows["roof"][2] == pytest.approx(math.degrees(math.atan2(3, 4)), abs=1e-5)
     assert rows["roof"][3:5] == pytest.approx((3, 3), abs=1e-6)
