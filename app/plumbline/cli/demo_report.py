@@ -31,11 +31,12 @@ figure { margin: 0; } figure img { width: 100%; display: block; border-radius: 6
 figcaption { color: var(--muted); font-size: 13px; padding: 6px 2px 0; }
 .lead { margin: 28px 0; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 20px; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: 8px 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th { color: var(--muted); font-weight: 600; font-size: 13px; }
-td.number { text-align: right; white-space: nowrap; }
+.number { text-align: right; white-space: nowrap; }
 code { font-size: 13px; color: var(--muted); }
 footer { margin-top: 48px; color: var(--muted); font-size: 13px; }
 @media print { body { background: #fff; } main { padding: 0; }
@@ -163,7 +164,10 @@ def _foot(results: Mapping[str, Result]) -> str:
 
 
 def _table(head: Any, rows: Any, numbers: tuple[int, ...] = ()) -> str:
-    top = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
+    top = "".join(
+        f'<th class="{"number" if n in numbers else ""}">{escape(str(cell))}</th>'
+        for n, cell in enumerate(head)
+    )
     body = "".join(
         "<tr>"
         + "".join(
@@ -173,13 +177,15 @@ def _table(head: Any, rows: Any, numbers: tuple[int, ...] = ()) -> str:
         + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='wide'>{table}</div>"
 
 
 def _number(value: Value) -> str:
     if isinstance(value.value, bool) or not isinstance(value.value, int | float):
         return "–" if value.value is None else str(value.value)
-    return format_value(value.value, value.unit, None, default_digits(value.unit))
+    digits = 0 if isinstance(value.value, int) else default_digits(value.unit)
+    return format_value(value.value, value.unit, None, digits)
 
 
 def _spread(value: Value) -> str:
