@@ -159,7 +159,7 @@ def test_progress_is_throttled_and_never_lost_from_the_task(
 
     def work(feedback: Feedback) -> None:
         for n in range(20_000):
-            feedback.step(n, 20_000, f"{n}")
+            feedback.step(n, 40_000, f"{n}")
         time.sleep(0.06)
         feedback.step(3, 4, "end")
         time.sleep(0.06)
