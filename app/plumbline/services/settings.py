@@ -59,11 +59,9 @@ class Settings(BaseModel):
     navigation: NavigationSettings = NavigationSettings()
     #: Folders with plugins that are not installed packages.
     plugin_folders: tuple[str, ...] = ()
-    #: Geometry and state of the window as Qt gives them, base64.
+    #: Geometry of the window as Qt gives it, base64.
     window_geometry: str = ""
-    window_state: str = ""
     last_folder: str = ""
-    show_start_page: bool = True
 
     @property
     def effective_language(self) -> str:
