@@ -12,8 +12,10 @@ Three things differ from the interactor as it comes:
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
+import shiboken6
 from psygnal import Signal
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QMouseEvent, QWheelEvent
@@ -51,6 +53,18 @@ class Interactor(QtInteractor):  # type: ignore[misc]
         """Ask for one frame; several requests before it make one."""
         self._stale = True
         self.update()
+
+    def initializeGL(self) -> None:
+        """Make VTK draw with the widget's context, and let go of its surface in the end.
+
+        A QSurface is no QObject: PySide does not hear of its end, and would hand its wrapper out
+        again for whatever widget comes to lie at the same address. A free function does it, since
+        a method is no longer called once the widget is being deleted.
+        """
+        super().initializeGL()
+        context, surface = self.context(), self._surface
+        if context is not None and surface is not None:
+            context.aboutToBeDestroyed.connect(partial(shiboken6.invalidate, surface))
 
     def resizeGL(self, w: int, h: int) -> None:
         """Note that the last frame has the wrong size."""
