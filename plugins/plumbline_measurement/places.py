@@ -27,6 +27,7 @@ from plumbline.api import (
     RefusedError,
     Result,
     Scene,
+    Surface,
     Table,
     UsageError,
     Value,
@@ -34,11 +35,11 @@ from plumbline.api import (
     crs_text,
     crs_units,
     parse_crs,
+    surface,
     tr,
     transformer,
 )
 from plumbline_measurement.areas import ring_of
-from plumbline_measurement.heights import Surface, surface
 
 FloatArray = NDArray[np.float64]
 

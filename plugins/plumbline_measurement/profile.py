@@ -25,14 +25,15 @@ from plumbline.api import (
     RefusedError,
     Result,
     Scene,
+    Surface,
     Table,
     Value,
     crs_units,
     rise_and_fall,
+    surface,
     tr,
 )
 from plumbline_measurement.analysis import Plane
-from plumbline_measurement.heights import Surface, surface
 
 FloatArray = NDArray[np.float64]
 

@@ -107,7 +107,7 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
     params : mapping
         Plain values by parameter name, as typed, from JSON, or Python objects.
     scheme : str
-        Id of the scheme to look at; empty for what the scene shows.
+        Id of the scheme to look at; empty for the baseline, whatever the scene shows.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
         If the analysis refuses the request as a whole.
     """
     analysis, valid = _request(analysis_id, params)
-    scene = scene.under(scheme) if scheme else scene
+    scene = scene.under(scheme)
     layer_ids = analysis.layers(valid)
     _raise_absent(scene, layer_ids)
     problems = tuple(

@@ -8,6 +8,13 @@ from typing import Any
 
 from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
+from plumbline.analysis.obstacles import (
+    ObstacleLayers,
+    Obstacles,
+    build_obstacles,
+    numbers_of,
+    obstacle_layers,
+)
 from plumbline.analysis.params import (
     Entities,
     EntityRefs,
@@ -20,18 +27,25 @@ from plumbline.analysis.params import (
     Polygon,
 )
 from plumbline.analysis.result import Result, Table, Value
+from plumbline.analysis.surfaces import Surface, shell, surface
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
 from plumbline.core.data import (
     BimData,
     Bounds,
     Element,
+    GridData,
     Material,
     MeshData,
     PointCloudData,
     RasterData,
     VectorData,
 )
-from plumbline.core.entities import entity_ids
+from plumbline.core.entities import (
+    entity_attributes,
+    entity_bounds,
+    entity_ids,
+    entity_name,
+)
 from plumbline.core.errors import (
     CancelledError,
     InputError,
@@ -49,6 +63,7 @@ from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
 from plumbline.geometry.clearance import Bodies, nearest
+from plumbline.geometry.frame import Frame
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
 from plumbline.geometry.polygons import triangles_of_features
@@ -75,7 +90,9 @@ __all__ = [
     "EntityRef",
     "EntityRefs",
     "Feedback",
+    "Frame",
     "Georeference",
+    "GridData",
     "Group",
     "InputError",
     "Layer",
@@ -86,6 +103,8 @@ __all__ = [
     "LayerView",
     "Material",
     "MeshData",
+    "ObstacleLayers",
+    "Obstacles",
     "Params",
     "Pick",
     "Point",
@@ -102,6 +121,7 @@ __all__ = [
     "Scene",
     "Scheme",
     "Source",
+    "Surface",
     "Table",
     "UsageError",
     "UserError",
@@ -110,12 +130,16 @@ __all__ = [
     "Viewpoint",
     "azimuth",
     "best_fit_plane",
+    "build_obstacles",
     "cell_positions",
     "crs_label",
     "crs_text",
     "crs_units",
     "default_digits",
+    "entity_attributes",
+    "entity_bounds",
     "entity_ids",
+    "entity_name",
     "format_number",
     "format_value",
     "geodesic",
@@ -124,6 +148,8 @@ __all__ = [
     "load",
     "loaders",
     "nearest",
+    "numbers_of",
+    "obstacle_layers",
     "parabola_arcs",
     "parse_crs",
     "read_grid",
@@ -131,8 +157,10 @@ __all__ = [
     "run",
     "run_request",
     "sample_bilinear",
+    "shell",
     "shoelace",
     "slope",
+    "surface",
     "surface_area",
     "tr",
     "transformer",

@@ -152,6 +152,8 @@ class MeshData:
     elements : list of Element
     element_index : (M,) int32, optional
         Index into `elements` for each triangle, -1 for none.
+    scalars : dict of str to (M,) float
+        Numbers of each triangle by name, e.g. hours of sun; NaN where there is none.
     """
 
     vertices: FloatArray
@@ -162,6 +164,7 @@ class MeshData:
     material_index: AnyArray | None = None
     elements: list[Element] = field(default_factory=list)
     element_index: AnyArray | None = None
+    scalars: dict[str, AnyArray] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds | None:
@@ -317,4 +320,50 @@ class RasterData:
         return {"cells": self.width * self.height, "bands": self.bands}
 
 
-LayerData: TypeAlias = MeshData | BimData | PointCloudData | VectorData | RasterData
+@dataclass
+class GridData:
+    """A raster that was computed, in memory: hours of sun, a viewshed, a difference of heights.
+
+    Attributes
+    ----------
+    values : (rows, columns) float or uint8
+        First row in the north; NaN, or 255 in uint8, where there is no data.
+    transform : tuple of 6 floats
+        From (column, row) of cell corners to the project CRS, as `RasterData.transform`.
+    quantity : str
+        What the numbers are, English text that passes through `tr`.
+    heights : bool
+        The numbers are heights in metres above the vertical datum: it is drawn as a surface
+        there. Else it is laid on the terrain.
+    """
+
+    values: AnyArray
+    transform: tuple[float, float, float, float, float, float]
+    quantity: str = ""
+    unit: str = ""
+    heights: bool = False
+
+    @property
+    def nodata(self) -> float:
+        """What stands for no data."""
+        return 255.0 if self.values.dtype == np.uint8 else float("nan")
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Box of the cells; z is 0 unless the numbers are heights."""
+        rows, columns = self.values.shape
+        a, b, c, d, e, f = self.transform
+        corners = np.array([(i, j) for i in (0, columns) for j in (0, rows)], dtype=np.float64)
+        x, y = corners @ [a, b] + c, corners @ [d, e] + f
+        low = high = 0.0
+        if self.heights and np.isfinite(self.values).any():
+            low, high = float(np.nanmin(self.values)), float(np.nanmax(self.values))
+        return Bounds(float(x.min()), float(y.min()), low, float(x.max()), float(y.max()), high)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Counts for `plumbline info`."""
+        return {"cells": int(self.values.size), "bands": 1}
+
+
+LayerData: TypeAlias = MeshData | BimData | PointCloudData | VectorData | RasterData | GridData

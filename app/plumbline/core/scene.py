@@ -275,13 +275,15 @@ class Scene:
     def under(self, scheme_id: str) -> Scene:
         """Return a twin for reading that shows a scheme, whatever this scene shows now.
 
+        An empty id stands for the baseline with everything in it.
+
         Raises
         ------
         UsageError
             If there is no such scheme.
         """
         known = [s.id for s in self._schemes]
-        if scheme_id not in known:
+        if scheme_id and scheme_id not in known:
             raise UsageError(
                 tr("The project has no scheme “{id}”.", id=scheme_id),
                 tr("Its schemes are: {ids}.", ids=", ".join(known) or "–"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.data import AnyArray, MeshData, PointCloudData, RasterData, VectorData
+from plumbline.core.data import (
+    AnyArray,
+    GridData,
+    MeshData,
+    PointCloudData,
+    RasterData,
+    VectorData,
+)
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
@@ -40,6 +49,9 @@ def write_layer(layer: Layer, folder: Path, name: str) -> Path:
     elif isinstance(data, RasterData):
         path = folder / f"{name}.tif"
         _copy_raster(data, path, layer.crs)
+    elif isinstance(data, GridData):
+        path = folder / f"{name}.tif"
+        write_raster(path, data.values, data.transform, layer.crs, data.nodata)
     elif isinstance(data, PointCloudData):
         path = folder / f"{name}.ply"
         colors = data.attributes.get("rgb")
@@ -116,9 +128,11 @@ def write_mesh(mesh: MeshData, path: Path) -> None:
     if colors is None and mesh.materials and mesh.material_index is not None:
         palette = np.array([material.color for material in mesh.materials] + [(0.8,) * 4])
         face_colors = np.rint(palette[mesh.material_index] * 255).astype(np.uint8)
-        write_ply(path, mesh.vertices, mesh.triangles, face_colors=face_colors)
+        write_ply(
+            path, mesh.vertices, mesh.triangles, face_colors=face_colors, scalars=mesh.scalars
+        )
         return
-    write_ply(path, mesh.vertices, mesh.triangles, colors=colors)
+    write_ply(path, mesh.vertices, mesh.triangles, colors=colors, scalars=mesh.scalars)
 
 
 def write_ply(
@@ -128,8 +142,12 @@ def write_ply(
     *,
     colors: AnyArray | None = None,
     face_colors: AnyArray | None = None,
+    scalars: Mapping[str, AnyArray] | None = None,
 ) -> None:
-    """Write points ``(N, 3)`` and triangles ``(M, 3)`` as binary PLY, coordinates float64."""
+    """Write points ``(N, 3)`` and triangles ``(M, 3)`` as binary PLY, coordinates float64.
+
+    `scalars` are numbers of each triangle, written as properties of its face.
+    """
     vertex = _table(
         [("x", "f8"), ("y", "f8"), ("z", "f8")], [points[:, i] for i in range(3)], colors
     )
@@ -142,8 +160,11 @@ def write_ply(
             [np.full(len(triangles), 3), *np.asarray(triangles).T],
             face_colors,
         )
+        numbers = {re.sub(r"\W", "_", n): v for n, v in (scalars or {}).items()}
+        face = _with_numbers(face, numbers)
         header += [f"element face {len(triangles)}", "property list uchar int vertex_indices"]
         header += _color_lines(face_colors)
+        header += [f"property double {name}" for name in numbers]
         blocks.append(face)
     try:
         with path.open("wb") as stream:
@@ -152,6 +173,16 @@ def write_ply(
                 block.tofile(stream)
     except OSError as error:
         raise not_written(path, error) from error
+
+
+def _with_numbers(table: NDArray[np.void], numbers: Mapping[str, AnyArray]) -> NDArray[np.void]:
+    """Return a packed table with columns of numbers after its own."""
+    wide = np.empty(len(table), dtype=table.dtype.descr + [(name, "<f8") for name in numbers])
+    for name in table.dtype.names or ():
+        wide[name] = table[name]
+    for name, values in numbers.items():
+        wide[name] = values
+    return wide
 
 
 def _color_lines(colors: AnyArray | None) -> list[str]:

@@ -66,7 +66,8 @@ class ToolHost(QStackedWidget):
     ) -> None:
         """Check and prepare here, compute in a worker, deliver here."""
         try:
-            prepared = begin(analysis, self._scene, params)
+            shown = self._scene.active_scheme
+            prepared = begin(analysis, self._scene, params, shown.id if shown else "")
         except Exception as error:
             if failed is None:
                 raise

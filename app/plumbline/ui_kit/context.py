@@ -6,13 +6,40 @@ The main window implements `ToolContext`; tests hand panels a small fake.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from psygnal import SignalInstance
+from PySide6.QtWidgets import QWidget
 
-from plumbline.api import Record, Result, Scene
+from plumbline.api import Bounds, Camera, Layer, LayerStyle, Record, Result, Scene
 
 Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something a tool draws in front of the scene.
+
+    Attributes
+    ----------
+    points : sequence of (x, y, z)
+        Project CRS.
+    kind : str
+        ``"line"`` through the points, filled ``"polygon"``, or ``"points"``.
+    tone : str
+        A colour token of the theme, e.g. ``accent, good, bad, warn, muted, visible, hidden, lit,
+        shade, cut, fill, new, gone, changed``.
+    width : float
+        Of a line, or size of points, in pixels of the desktop.
+    """
+
+    points: Sequence[Point]
+    kind: Literal["line", "polygon", "points"] = "line"
+    tone: str = "accent"
+    width: float = 2.5
+    label: str = ""
+    closed: bool = False
 
 
 class CanvasTool(Protocol):
@@ -30,6 +57,8 @@ class CanvasTool(Protocol):
         Backspace: take the last point back.
     escaped : no argument
         Esc: give up what was begun, or leave the tool when nothing was begun.
+    handle_moved, handle_released : int, Pick
+        A handle is being dragged over the scene, or was let go; the camera stays still.
     """
 
     hovered: SignalInstance
@@ -37,6 +66,8 @@ class CanvasTool(Protocol):
     finished: SignalInstance
     stepped_back: SignalInstance
     escaped: SignalInstance
+    handle_moved: SignalInstance
+    handle_released: SignalInstance
 
     def show_preview(
         self, points: Sequence[Point], label: str = "", *, closed: bool = False
@@ -45,6 +76,39 @@ class CanvasTool(Protocol):
 
     def clear_preview(self) -> None:
         """Remove the rubber band."""
+
+    def show_marks(self, key: str, marks: Sequence[Mark]) -> None:
+        """Draw marks; they replace those of the same key."""
+
+    def clear_marks(self, key: str = "") -> None:
+        """Remove the marks of a key, or all of them."""
+
+    def set_handles(self, points: Sequence[Point]) -> None:
+        """Show points that can be dragged with the mouse; replaces the last ones."""
+
+    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
+        """Draw a layer that is not in the scene (a preview); None takes it away."""
+
+    @property
+    def camera(self) -> Camera:
+        """Where the viewer is."""
+
+    def go_to(self, camera: Camera) -> None:
+        """Move the viewer, with a short ease."""
+
+    def zoom_to(self, bounds: Bounds) -> None:
+        """Show a box."""
+
+    def set_sun(self, azimuth_grid: float | None, elevation: float = 0.0) -> None:
+        """Light the scene from the sun and cast shadows; None goes back to the plain light.
+
+        Parameters
+        ----------
+        azimuth_grid : float or None
+            Degrees clockwise from grid north.
+        elevation : float
+            Degrees above the horizon.
+        """
 
 
 class ToolContext(Protocol):
@@ -70,6 +134,28 @@ class ToolContext(Protocol):
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """Run an analysis as a task; `done` is called on this thread with its result."""
+
+    def preview(
+        self,
+        key: str,
+        analysis: str,
+        params: Mapping[str, Any],
+        done: Callable[[Result], None],
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Run an analysis while the mouse moves: unlisted, and only the newest of a key counts.
+
+        While one is being computed the next waits, and only the last of those that wait is run.
+        """
+
+    def add_layers(self, result: Result, names: Mapping[str, str] | None = None) -> list[str]:
+        """Add the layers of a result to the scene, in the group of results; return their ids."""
+
+    def export(self, result: Result) -> None:
+        """Ask for a folder and write the result there."""
+
+    def show_chart(self, title: str, chart: QWidget) -> None:
+        """Show a chart in the drawer."""
 
     def keep(self, result: Result, name: str) -> Record:
         """Keep a result in the project, so that it is drawn, listed and saved."""

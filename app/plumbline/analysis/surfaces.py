@@ -1,4 +1,4 @@
-"""Heights of layers at places on the map: what profiles and heights above ground are made of."""
+"""Layers that have one height at a place: what profiles, volumes and viewsheds stand on."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.api import (
-    EmbreeCaster,
-    Feedback,
-    Georeference,
-    Layer,
-    MeshData,
-    RasterData,
-    RefusedError,
-    Scene,
-    crs_units,
-    heights_from_above,
-    sample_bilinear,
-    tr,
-)
-
-FloatArray = NDArray[np.float64]
+from plumbline.core.data import FloatArray, MeshData, RasterData
+from plumbline.core.errors import RefusedError
+from plumbline.core.feedback import Feedback
+from plumbline.core.georeference import Georeference
+from plumbline.core.i18n import tr
+from plumbline.core.layer import Layer
+from plumbline.core.scene import Scene
+from plumbline.geometry.geodesy import crs_units
+from plumbline.geometry.raycast import EmbreeCaster, heights_from_above
+from plumbline.io.raster import sample_bilinear
 
 
 @dataclass(frozen=True)

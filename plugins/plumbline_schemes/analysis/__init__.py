@@ -1,0 +1,1 @@
+"""The numbers of the schemes plugin: no Qt, no VTK, only ``plumbline.api``."""
