@@ -8,6 +8,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from plumbline.core.data import (
     BimData,
     Bounds,
     Element,
+    GridData,
     LayerData,
     Material,
     MeshData,
@@ -40,7 +42,7 @@ from plumbline.core.errors import InputError
 from plumbline.core.georeference import Georeference
 from plumbline.core.layer import Layer, LayerKind
 from plumbline.core.scene import Scene
-from plumbline.services.project import embedded, open_project, save_project
+from plumbline.services.project import arrays, embedded, open_project, save_project
 
 CRS = parse_crs("EPSG:4549")
 
@@ -169,6 +171,7 @@ def make_mesh() -> MeshData:
         material_index=generator.integers(-1, 2, 30).astype(np.int32),
         elements=[Element("e1", "IfcWall", "墙", properties={"Pset": {"Fire": True, "n": 1.5}})],
         element_index=generator.integers(-1, 1, 30).astype(np.int32),
+        scalars={"日照 h": np.r_[np.nan, np.linspace(0, 8, 29)], "n": np.arange(30.0)},
     )
 
 
@@ -179,6 +182,9 @@ def assert_same_mesh(one: MeshData, other: MeshData) -> None:
         assert a.dtype == b.dtype
     assert one.elements == other.elements
     assert one.materials == other.materials
+    assert list(one.scalars) == list(other.scalars)
+    for name, numbers in one.scalars.items():
+        np.testing.assert_array_equal(numbers, other.scalars[name])
 
 
 def test_a_mesh_with_everything(tmp_path: Path) -> None:
@@ -230,6 +236,23 @@ def test_a_point_cloud(tmp_path: Path) -> None:
     for name, array in cloud.attributes.items():
         np.testing.assert_array_equal(data.attributes[name], array)
         assert data.attributes[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[1, 0, 255], [0, 1, 1]], dtype=np.uint8),
+        np.array([[1.5, np.nan], [0.0, -3e300]]),
+        np.array([[0.1, np.nan]], dtype=np.float32),
+    ],
+)
+def test_a_computed_grid(tmp_path: Path, values: np.ndarray) -> None:
+    grid = GridData(values, (2.0, 0.5, 555_000.25, 0.0, -2.0, 3_990_000.5), "日照", "h", True)
+    data = through_a_project(tmp_path, grid)
+    assert isinstance(data, GridData)
+    np.testing.assert_array_equal(data.values, values)
+    assert data.values.dtype == values.dtype
+    assert replace(data, values=values) == replace(grid, values=values)
 
 
 def test_a_raster_is_kept_whole_when_its_file_goes(tmp_path: Path) -> None:
@@ -293,8 +316,8 @@ def test_unchanged_data_are_not_written_again(tmp_path: Path) -> None:
 # -- hostile data ----------------------------------------------------------------------------
 
 
-def packed(**arrays: np.ndarray) -> bytes:
-    return embedded._pack(arrays)
+def packed(**members: np.ndarray) -> bytes:
+    return arrays.pack(members)
 
 
 def pickled() -> bytes:
@@ -330,12 +353,14 @@ TRIANGLE = np.array([[0, 1, 2]])
         packed(vertices=np.zeros((3, 3)), triangles=TRIANGLE, material_index=np.array([5])),
         packed(vertices=np.zeros((3, 3)), triangles=TRIANGLE, element_index=np.array([0, 0])),
         packed(triangles=TRIANGLE),
+        packed(vertices=np.zeros((3, 3)), triangles=TRIANGLE, **{"scalar:n": np.zeros(2)}),
+        packed(vertices=np.zeros((3, 3)), triangles=TRIANGLE, **{"scalar:n": np.array(["x"])}),
     ],
 )
 def test_hostile_arrays_are_refused(
     tmp_path: Path, edit: Callable[..., None], monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    monkeypatch.setattr(embedded, "LARGEST_ARRAYS", 5_000_000)
+    monkeypatch.setattr(arrays, "LARGEST_ARRAYS", 5_000_000)
     scene = Scene(Georeference(CRS))
     scene.add(Layer("m", "M", LayerKind.MESH, MeshData(np.zeros((3, 3)), TRIANGLE), CRS))
     path = tmp_path / "p.plumb.gpkg"
@@ -345,6 +370,38 @@ def test_hostile_arrays_are_refused(
     assert len(warnings) == 1
     assert "damaged" in warnings[0]
     assert [entry.id for entry in again.absent] == ["m"]
+
+
+GRID = {"transform": [1, 0, 0, 0, -1, 0], "quantity": "q", "unit": "", "heights": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "change"),
+    [
+        (np.zeros(3), {}),
+        (np.zeros((0, 3)), {}),
+        (np.zeros((2, 2), dtype=np.int64), {}),
+        (np.zeros((2, 2)), {"transform": [1, 0, 0]}),
+        (np.zeros((2, 2)), {"transform": [0, 0, 0, 0, 0, 0]}),
+        (np.zeros((2, 2)), {"transform": [1e999, 0, 0, 0, 1, 0]}),
+        (np.zeros((2, 2)), {"quantity": 5}),
+        (np.zeros((2, 2)), {"heights": "perhaps"}),
+    ],
+)
+def test_hostile_grids_are_refused(
+    tmp_path: Path, edit: Callable[..., None], values: np.ndarray, change: dict[str, object]
+) -> None:
+    scene = Scene(Georeference(CRS))
+    grid = GridData(np.zeros((2, 2)), (1, 0, 0, 0, -1, 0), "q")
+    scene.add(Layer("g", "G", LayerKind.RASTER, grid, CRS))
+    path = tmp_path / "p.plumb.gpkg"
+    save_project(scene, path)
+    edit(path, "UPDATE plumbline_data SET data = ?", (packed(values=values),))
+    edit(path, "UPDATE plumbline_data SET description = ?", (json.dumps(GRID | change),))
+    again, warnings, _ = open_project(path)
+    assert len(warnings) == 1
+    assert "damaged" in warnings[0]
+    assert [entry.id for entry in again.absent] == ["g"]
 
 
 @pytest.mark.parametrize(

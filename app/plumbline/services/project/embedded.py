@@ -1,14 +1,13 @@
 """Layers that live inside the project file because no file of their own holds them.
 
-Vector layers are feature tables that any GIS shows as they are; meshes and point clouds are NumPy
-archives (never pickled); rasters are the bytes of their GeoTIFF. A digest beside each tells a save
+Vector layers are feature tables that any GIS shows as they are; meshes, point clouds and computed
+grids are NumPy archives; rasters are the bytes of their GeoTIFF. A digest beside each tells a save
 what has not changed and need not be written again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import sqlite3
@@ -25,23 +24,15 @@ from pydantic_core import to_jsonable_python
 
 from plumbline.core.crs import crs_text, parse_crs
 from plumbline.core.data import (
-    AnyArray,
-    BimData,
     Bounds,
-    Element,
     LayerData,
-    Material,
-    MeshData,
-    PointCloudData,
     RasterData,
-    Storey,
-    Texture,
     VectorData,
 )
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
 from plumbline.services import paths
-from plumbline.services.project import geopackage
+from plumbline.services.project import arrays, geopackage
 from plumbline.services.project.schema import plain_json
 
 if TYPE_CHECKING:
@@ -50,8 +41,6 @@ if TYPE_CHECKING:
 
 #: SQLite refuses single values above 10⁹ bytes.
 LARGEST_BLOB = 999_000_000
-#: Bytes that a NumPy archive may unpack to; a project file may come from anyone.
-LARGEST_ARRAYS = 8 * 1024**3
 
 TABLE = """
 CREATE TABLE plumbline_data (
@@ -59,14 +48,6 @@ CREATE TABLE plumbline_data (
   table_name TEXT, description TEXT NOT NULL, data BLOB);
 """
 
-_MESH_ARRAYS = ("vertices", "triangles", "uv", "colors", "material_index", "element_index")
-#: What a building model has beyond a mesh.
-_BIM_FIELDS: dict[str, Any] = {
-    "storeys": list[Storey],
-    "spatial": dict[str, str],
-    "products": int,
-    "tally": dict[str, int],
-}
 _DTYPE = re.compile(r"(object|bool(ean)?|u?int\d{1,2}|U?Int\d{1,2}|[Ff]loat\d{2}|datetime64\[.+\])")
 
 
@@ -96,8 +77,8 @@ def write(
     elif isinstance(data, RasterData):
         _write_blob(db, layer_id, "raster", _describe_raster(data), _raster_bytes(name, data))
     else:
-        kind, arrays, description = _to_arrays(data)
-        _write_blob(db, layer_id, kind, description, _pack(arrays), name)
+        kind, members, description = arrays.to_arrays(data)
+        _write_blob(db, layer_id, kind, description, arrays.pack(members), name)
 
 
 def read(project: Path, layer_id: str, crs: CRS | None) -> LayerData:
@@ -132,7 +113,7 @@ def _read(db: sqlite3.Connection, layer_id: str, crs: CRS | None) -> LayerData:
         return _read_features(db, str(table), described, crs)
     if kind == "raster":
         return _read_raster(described, data, str(digest))
-    return _from_arrays(kind, _unpack(data), described)
+    return arrays.from_arrays(kind, arrays.unpack(data), described)
 
 
 def prune(db: sqlite3.Connection, keep: set[str]) -> None:
@@ -341,105 +322,6 @@ def _write_blob(
             "INSERT OR REPLACE INTO plumbline_data VALUES (?, ?, ?, NULL, ?, ?)",
             (layer_id, kind, digest, text, data),
         )
-
-
-def _to_arrays(
-    data: MeshData | PointCloudData,
-) -> tuple[str, dict[str, AnyArray], dict[str, Any]]:
-    if isinstance(data, PointCloudData):
-        arrays = {"points": data.points}
-        arrays |= {f"attribute:{name}": array for name, array in data.attributes.items()}
-        return "points", arrays, {}
-    arrays = {n: getattr(data, n) for n in _MESH_ARRAYS if getattr(data, n) is not None}
-    description: dict[str, Any] = {"elements": data.elements, "materials": []}
-    for n, material in enumerate(data.materials):
-        description["materials"].append({"name": material.name, "color": material.color})
-        texture = material.texture
-        if texture is not None:
-            encoded = texture.data or (texture.path.read_bytes() if texture.path else b"")
-            arrays[f"texture:{n}"] = np.frombuffer(encoded, dtype=np.uint8)
-    if not isinstance(data, BimData):
-        return "mesh", arrays, description
-    description |= {name: getattr(data, name) for name in _BIM_FIELDS}
-    return "bim", arrays, description
-
-
-def _from_arrays(
-    kind: str, arrays: dict[str, AnyArray], description: Mapping[str, Any]
-) -> LayerData:
-    if kind == "points":
-        points = arrays.pop("points")
-        if points.ndim != 2 or points.shape[1] != 3 or points.dtype != np.float64:
-            raise ValueError("points are not (N, 3) float64")
-        return PointCloudData(points, {n.partition(":")[2]: a for n, a in arrays.items()})
-    if kind not in ("mesh", "bim"):
-        raise ValueError(f"unknown format {kind}")
-    materials = [
-        Material(
-            str(m["name"]),
-            TypeAdapter(tuple[float, float, float, float]).validate_python(m["color"]),
-            Texture(data=arrays[f"texture:{n}"].tobytes()) if f"texture:{n}" in arrays else None,
-        )
-        for n, m in enumerate(description["materials"])
-    ]
-    elements = TypeAdapter(list[Element]).validate_python(description["elements"])
-    _check_mesh(arrays, len(materials), len(elements))
-    parts: dict[str, Any] = {name: arrays[name] for name in _MESH_ARRAYS if name in arrays}
-    if kind == "mesh":
-        return MeshData(**parts, materials=materials, elements=elements)
-    own = _BIM_FIELDS.items()
-    return BimData(
-        **parts,
-        materials=materials,
-        elements=elements,
-        **{name: TypeAdapter(kind).validate_python(description[name]) for name, kind in own},
-    )
-
-
-def _check_mesh(arrays: Mapping[str, AnyArray], materials: int, elements: int) -> None:
-    """Refuse indices that point outside: renderers and ray casters trust them."""
-    vertices, triangles = arrays["vertices"], arrays["triangles"]
-    if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype != np.float64:
-        raise ValueError("vertices are not (N, 3) float64")
-    if triangles.ndim != 2 or triangles.shape[1] != 3:
-        raise ValueError("triangles are not (M, 3)")
-    limits = {
-        "triangles": (0, len(vertices)),
-        "material_index": (-1, materials),
-        "element_index": (-1, elements),
-    }
-    for name, (low, high) in limits.items():
-        array = arrays.get(name)
-        if array is None or not array.size:
-            continue
-        if not np.issubdtype(array.dtype, np.integer):
-            raise ValueError(f"{name} is not integer")
-        if array.min() < low or array.max() >= high:
-            raise ValueError(f"{name} points outside")
-    for name, owner in (("uv", vertices), ("colors", vertices)):
-        if name in arrays and len(arrays[name]) != len(owner):
-            raise ValueError(f"{name} has another length")
-    for name in ("material_index", "element_index"):
-        if name in arrays and arrays[name].shape != (len(triangles),):
-            raise ValueError(f"{name} has another length")
-
-
-def _pack(arrays: Mapping[str, AnyArray]) -> bytes:
-    buffer = io.BytesIO()
-    # savez takes names as keywords; ours hold ":" and the names of a file's attributes.
-    names = json.dumps(list(arrays)).encode()
-    members = {f"a{n}": array for n, array in enumerate(arrays.values())}
-    np.savez(buffer, allow_pickle=False, names=np.frombuffer(names, dtype=np.uint8), **members)
-    return buffer.getvalue()
-
-
-def _unpack(data: bytes) -> dict[str, AnyArray]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > LARGEST_ARRAYS:
-            raise ValueError("too large")
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        names = json.loads(archive["names"].tobytes())
-        return {str(name): archive[f"a{n}"] for n, name in enumerate(names)}
 
 
 def _raster_bytes(name: str, data: RasterData) -> bytes:
