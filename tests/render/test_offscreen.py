@@ -13,8 +13,9 @@ from PIL import Image
 from render_scenes import boxes_layer, new_scene
 
 from plumbline.core.errors import UserError
+from plumbline.core.fonts import chinese_font
 from plumbline.render import offscreen
-from plumbline.render.labels import chinese_font, text_image
+from plumbline.render.labels import text_image
 from plumbline.render.theme import RenderTheme
 from plumbline.render.vtk_errors import VtkError, raising
 

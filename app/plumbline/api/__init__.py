@@ -8,6 +8,7 @@ from typing import Any
 
 from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
+from plumbline.analysis.figures import draw_figure, figure_colors
 from plumbline.analysis.obstacles import (
     ObstacleLayers,
     Obstacles,
@@ -136,10 +137,12 @@ __all__ = [
     "crs_text",
     "crs_units",
     "default_digits",
+    "draw_figure",
     "entity_attributes",
     "entity_bounds",
     "entity_ids",
     "entity_name",
+    "figure_colors",
     "format_number",
     "format_value",
     "geodesic",
