@@ -110,6 +110,72 @@ Polygon: TypeAlias = Annotated[
 ]
 
 
+def _read_region(value: object) -> object:
+    """Accept polygons as GeoJSON, WKT, text or nested lists; return polygons of rings of points."""
+    if isinstance(value, Mapping):
+        if value.get("type") not in ("Polygon", "MultiPolygon"):
+            raise ValueError(
+                tr("This is no polygon: give a list of points or POLYGON Z ((x y z, …)).")
+            )
+        value = value.get("coordinates")
+    elif isinstance(value, str) and "(" in value:
+        value = _polygons_of_wkt(value)
+    elif isinstance(value, str):
+        value = _read_points(value)
+    depth = _depth(value)
+    # A ring, a polygon with its holes, or several polygons.
+    polygons: Any = value if depth > 2 else [value] if depth == 2 else [[value]]
+    if not isinstance(polygons, list | tuple):
+        return polygons
+    return tuple(
+        tuple(_read_polygon(ring) for ring in polygon)
+        if isinstance(polygon, list | tuple)
+        else polygon
+        for polygon in polygons
+    )
+
+
+def _polygons_of_wkt(text: str) -> list[list[tuple[str, ...]]]:
+    kind = text.strip().partition("(")[0].split()[:1]
+    polygons = [text.strip().partition("(")[2]]
+    if kind == ["MULTIPOLYGON"]:
+        polygons = re.findall(r"\((\s*\([^()]*\)(?:\s*,\s*\([^()]*\))*\s*)\)", polygons[0])
+    if kind not in (["POLYGON"], ["MULTIPOLYGON"]) or not text.strip().endswith("))"):
+        raise ValueError(tr("This is no polygon: give a list of points or POLYGON Z ((x y z, …))."))
+    return [[tuple(r.split(",")) for r in re.findall(r"\(([^()]*)\)", p)] for p in polygons]
+
+
+def _depth(value: object) -> int:
+    """Return how deep lists are nested above points, a text being a point."""
+    depth = 0
+    while isinstance(value, list | tuple) and value:
+        if isinstance(value[0], int | float):
+            return depth
+        if isinstance(value[0], str):
+            return depth + 1
+        value = value[0]
+        depth += 1
+    return depth
+
+
+_Ring: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=3)]
+
+#: Polygons with holes: a ring of points, GeoJSON or WKT of a polygon or of several. The value is
+#: polygons of rings of points; `region` makes a geometry of it.
+Region: TypeAlias = Annotated[
+    tuple[Annotated[tuple[_Ring, ...], Field(min_length=1)], ...],
+    BeforeValidator(_read_region),
+    Field(min_length=1, json_schema_extra={"widget": "region"}),
+]
+
+
+def widget_of(cls: type[Params], name: str) -> str:
+    """Return the widget that a parameter asks for; an optional one says it inside a union."""
+    field = cls.model_json_schema().get("properties", {}).get(name, {})
+    found = (str(part.get("widget", "")) for part in (field, *field.get("anyOf", ())))
+    return next((widget for widget in found if widget), "")
+
+
 class Entities(BaseModel):
     """Some entities of a layer, or all of them where none are named."""
 

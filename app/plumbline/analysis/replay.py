@@ -97,11 +97,14 @@ def _scene(stored: Stored, folder: Path, feedback: Feedback) -> tuple[Scene, lis
             layer_id=item.id,
             sublayer=item.sublayer,
         )[0]
-        scene.add(layer)
+        stands = item.style.model_dump(exclude_none=True) if item.style else {}
+        scene.add(layer, style=layer.style.model_copy(update=stands))
         now = layer.source.sha256 if layer.source is not None else None
         if item.sha256 is not None and now != item.sha256:
             text = tr("The file “{name}” has changed since.", name=source.name)
             changed.append(Difference(f"input {item.id}", item.sha256, now, text))
+    if stored.provenance.scheme_definition is not None:
+        scene.set_schemes([stored.provenance.scheme_definition])
     return scene, changed
 
 

@@ -11,7 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,14 +19,16 @@ from typing import Any
 import plumbline
 from plumbline.analysis.base import Analysis, AnalysisRequest
 from plumbline.analysis.params import Params
+from plumbline.analysis.references import references, resolve, without_references
 from plumbline.analysis.registry import registry
 from plumbline.analysis.result import Result
 from plumbline.analysis.validation import invalid, validate
+from plumbline.core.data import VectorData
 from plumbline.core.errors import InputError, Problem, RefusedError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
-from plumbline.core.layer import Source, file_sha256
-from plumbline.core.scene import Scene
+from plumbline.core.layer import Layer, Source, file_sha256
+from plumbline.core.scene import Scene, Scheme
 
 #: Libraries whose version can move a number; those that a run has loaded go into its provenance.
 _ENGINES = ("numpy", "scipy", "pyproj", "shapely", "rasterio", "geopandas", "trimesh", "embreex")
@@ -41,7 +43,9 @@ class Prepared:
     params: Params
     inputs: Any
     sources: dict[str, Source | None]
+    styles: dict[str, dict[str, Any]]
     lods: dict[str, str | None]
+    scheme: Scheme | None
     crs: str | None
     warnings: list[str]
 
@@ -73,6 +77,7 @@ class Prepared:
             "inputs": [self._input(layer_id) for layer_id in self.sources],
             "crs": self.crs,
             "scheme": self.request.scheme,
+            "scheme_definition": None if self.scheme is None else asdict(self.scheme),
             "engine": engine_versions(),
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 6),
@@ -92,7 +97,8 @@ class Prepared:
                 "options": dict(source.options),
                 "crs": source.crs,
             }
-        return {**row, "lod": self.lods[layer_id]}
+        # How high footprints stand is said by their style, and numbers depend on it.
+        return {**row, "style": self.styles[layer_id], "lod": self.lods[layer_id]}
 
 
 def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str = "") -> Prepared:
@@ -117,12 +123,17 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
     RefusedError
         If the analysis refuses the request as a whole.
     """
-    analysis, valid = _request(analysis_id, params)
     scene = scene.under(scheme)
-    layer_ids = analysis.layers(valid)
+    analysis = registry.get(analysis_id)()
+    named = references(analysis.Params, params)
+    _raise_absent(scene, list(named.values()))
+    params, unresolved = resolve(analysis.Params, params, scene)
+    _raise_errors(analysis_id, unresolved)
+    valid = _valid(analysis, params)
+    layer_ids = list(dict.fromkeys([*analysis.layers(valid), *named.values()]))
     _raise_absent(scene, layer_ids)
     problems = tuple(
-        Problem(_field_of(valid, layer_id), _no_layer(layer_id, scene))
+        Problem(_field_of(valid, layer_id, named), _no_layer(layer_id, scene))
         for layer_id in layer_ids
         if layer_id not in scene
     ) or tuple(analysis.check(scene, valid))
@@ -136,7 +147,9 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
         valid,
         inputs,
         sources={layer_id: layer.source for layer_id, layer in layers.items()},
+        styles={layer_id: _standing(scene, layer) for layer_id, layer in layers.items()},
         lods={layer_id: layer.metadata.get("lod") for layer_id, layer in layers.items()},
+        scheme=scene.active_scheme,
         crs=scene.georeference.crs_text,
         warnings=[p.message for p in problems if p.severity != "error"],
     )
@@ -150,8 +163,10 @@ def needed_layers(analysis_id: str, params: Mapping[str, Any]) -> list[str]:
     UsageError
         As `begin`.
     """
-    analysis, valid = _request(analysis_id, params)
-    return analysis.layers(valid)
+    analysis = registry.get(analysis_id)()
+    named = references(analysis.Params, params)
+    valid = _valid(analysis, without_references(analysis.Params, params))
+    return list(dict.fromkeys([*analysis.layers(valid), *named.values()]))
 
 
 def run(
@@ -179,6 +194,13 @@ def engine_versions() -> dict[str, str]:
     return versions | {"platform": platform.platform()}
 
 
+def _standing(scene: Scene, layer: Layer) -> dict[str, Any]:
+    """Return what a style says of where features stand; nothing for other kinds of layers."""
+    if not isinstance(layer.data, VectorData):
+        return {}
+    return scene.style(layer.id).model_dump(include={"extrude", "base", "drape"})
+
+
 def _refuse_overflow(result: Result) -> None:
     """Refuse numbers that are none: coordinates so large that their squares overflow."""
     for name, value in result.values.items():
@@ -189,12 +211,11 @@ def _refuse_overflow(result: Result) -> None:
             )
 
 
-def _request(analysis_id: str, params: Mapping[str, Any]) -> tuple[Analysis[Any], Params]:
-    analysis = registry.get(analysis_id)()
+def _valid(analysis: Analysis[Any], params: Mapping[str, Any]) -> Params:
     valid, problems = validate(analysis.Params, params)
     if valid is None:
-        raise invalid(analysis_id, problems)
-    return analysis, valid
+        raise invalid(analysis.id, problems)
+    return valid
 
 
 def _raise_absent(scene: Scene, layer_ids: list[str]) -> None:
@@ -225,8 +246,11 @@ def _no_layer(layer_id: str, scene: Scene) -> str:
     )
 
 
-def _field_of(params: Params, layer_id: str) -> str:
+def _field_of(params: Params, layer_id: str, named: Mapping[str, str]) -> str:
     """Return the parameter that names a layer."""
+    for name, layer in named.items():
+        if layer == layer_id:
+            return name
     for name in type(params).model_fields:
         value = getattr(params, name)
         if value == layer_id or (isinstance(value, tuple) and layer_id in value):

@@ -26,6 +26,7 @@ from plumbline.analysis.result import Result, Table, Value
 from plumbline.core.errors import InputError, UsageError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
+from plumbline.core.scene import Scheme
 
 RESULT_NAME = "result.json"
 
@@ -33,6 +34,16 @@ RESULT_NAME = "result.json"
 _MAX_BYTES = 256 * 1024 * 1024
 
 _SUFFIXES = {LayerKind.VECTOR: ".gpkg", LayerKind.RASTER: ".tif"}
+
+
+class StoredStyle(BaseModel):
+    """What a style says of where features stand."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    extrude: str | None = None
+    base: str | None = None
+    drape: bool | None = None
 
 
 class StoredInput(BaseModel):
@@ -45,6 +56,7 @@ class StoredInput(BaseModel):
     sublayer: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
     crs: str | None = None
+    style: StoredStyle | None = None
 
 
 class StoredProvenance(BaseModel):
@@ -53,6 +65,7 @@ class StoredProvenance(BaseModel):
     inputs: list[StoredInput]
     crs: str | None
     scheme: str = ""
+    scheme_definition: Scheme | None = None
 
 
 class StoredValue(BaseModel):

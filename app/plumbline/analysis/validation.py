@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from plumbline.analysis.params import Params
+from plumbline.analysis.params import Params, widget_of
 from plumbline.core.errors import Problem, UsageError
 from plumbline.core.i18n import N_, tr
 
@@ -19,6 +19,7 @@ _POINT = N_("A point is x, y, z in the project CRS, e.g. 1000.0, 2000.0, 5.0; al
 _BY_WIDGET = {
     "point": _POINT,
     "points": N_("Give a list of points, each x, y, z in the project CRS; all finite numbers."),
+    "region": N_("Give a list of points, each x, y, z in the project CRS; all finite numbers."),
     "layer": N_("Give the id of a layer."),
     "layers": N_("Give a list of layer ids."),
 }
@@ -98,16 +99,11 @@ def _words(cls: type[Params], name: str, item: dict[str, Any]) -> str:
         return tr(_BY_TYPE[kind])
     if kind == "value_error":
         return str(item["ctx"]["error"])
-    widget = _widget(cls, name)
-    if widget in _BY_WIDGET and not (widget in ("points", "layers") and whole and "ctx" in item):
+    widget = widget_of(cls, name)
+    if widget in _BY_WIDGET and not (
+        widget in ("points", "region", "layers") and whole and "ctx" in item
+    ):
         return tr(_BY_WIDGET[widget])
     if kind in _BY_TYPE:
         return tr(_BY_TYPE[kind], **item.get("ctx", {}))
     return str(item["msg"])
-
-
-def _widget(cls: type[Params], name: str) -> str:
-    """Return the widget that a parameter asks for; an optional one says it inside a union."""
-    field = cls.model_json_schema().get("properties", {}).get(name, {})
-    found = (str(part.get("widget", "")) for part in (field, *field.get("anyOf", ())))
-    return next((widget for widget in found if widget), "")

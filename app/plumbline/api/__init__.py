@@ -26,7 +26,9 @@ from plumbline.analysis.params import (
     Point3,
     Points,
     Polygon,
+    Region,
 )
+from plumbline.analysis.regions import region
 from plumbline.analysis.result import Result, Table, Value
 from plumbline.analysis.surfaces import Surface, shell, surface
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
@@ -62,6 +64,7 @@ from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
+from plumbline.core.where import where
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
 from plumbline.geometry.clearance import Bodies, nearest
 from plumbline.geometry.frame import Frame
@@ -118,6 +121,7 @@ __all__ = [
     "RayCaster",
     "Record",
     "RefusedError",
+    "Region",
     "Result",
     "Scene",
     "Scheme",
@@ -156,6 +160,7 @@ __all__ = [
     "parabola_arcs",
     "parse_crs",
     "read_grid",
+    "region",
     "rise_and_fall",
     "run",
     "run_request",
@@ -168,6 +173,7 @@ __all__ = [
     "tr",
     "transformer",
     "triangles_of_features",
+    "where",
 ]
 
 
