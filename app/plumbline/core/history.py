@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psygnal import Signal
@@ -30,6 +31,8 @@ class History:
         self._done: list[_Edit] = []
         self._undone: list[_Edit] = []
         self._limit = limit
+        #: Edits of the step that is open, None while each is a step of its own.
+        self._open: list[_Edit] | None = None
 
     def do(
         self, label: str, redo: Callable[[], None], undo: Callable[[], None], key: str = ""
@@ -39,6 +42,9 @@ class History:
         Edits that share a non-empty `key` and follow each other quickly become one step.
         """
         redo()
+        if self._open is not None:
+            self._open.append(_Edit(label, redo, undo, key, time.monotonic()))
+            return
         last = self._done[-1] if self._done else None
         now = time.monotonic()
         if key and last and last.key == key and now - last.at < MERGE_WINDOW:
@@ -47,6 +53,36 @@ class History:
             self._done = [*self._done[-self._limit + 1 :], _Edit(label, redo, undo, key, now)]
         self._undone.clear()
         self.changed.emit()
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[None]:
+        """Make one step of all edits within; if one of them fails, those before it are undone."""
+        if self._open is not None:
+            yield
+            return
+        edits = self._open = []
+        try:
+            yield
+        except BaseException:
+            for edit in reversed(edits):
+                edit.undo()
+            raise
+        finally:
+            self._open = None
+
+        def redo() -> None:
+            for edit in edits:
+                edit.redo()
+
+        def undo() -> None:
+            for edit in reversed(edits):
+                edit.undo()
+
+        if edits:
+            one = _Edit(label, redo, undo, "", time.monotonic())
+            self._done = [*self._done[-self._limit + 1 :], one]
+            self._undone.clear()
+            self.changed.emit()
 
     @property
     def undo_label(self) -> str | None:

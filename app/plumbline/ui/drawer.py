@@ -1,12 +1,15 @@
-"""The drawer at the foot of the window: tasks and messages beside the attribute table."""
+"""The drawer at the foot of the window: charts, tasks and messages beside the attribute table."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -18,8 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from plumbline.api import N_, tr
-from plumbline.services.notifier import Notification, Notifier, Severity
+from plumbline.api import N_, UserError, tr
+from plumbline.services.notifier import Notification, Notifier, Severity, notifier
 from plumbline.services.tasks import Task, TaskRunner, TaskState
 from plumbline.ui.poster import Poster
 from plumbline.ui_kit.buttons import button, tool_button
@@ -43,6 +46,82 @@ ICONS = {
     Severity.ERROR: ("error", "bad"),
     Severity.DEFECT: ("error", "bad"),
 }
+
+
+class ChartPage(QWidget):
+    """The chart or table that a tool has shown last, with a way to keep it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._chart: QWidget | None = None
+        #: Asks for a file under a proposed name; empty when the user gave up.
+        self.ask_file: Callable[[str], str] = self._ask_file
+        self._title = ElidedLabel("", "heading")
+        self._picture = button("PNG", icon="export", clicked=lambda: self._save("png"))
+        self._numbers = button("CSV", icon="export", clicked=lambda: self._save("csv"))
+        head = QHBoxLayout()
+        head.setContentsMargins(12, 6, 12, 6)
+        head.setSpacing(8)
+        head.addWidget(self._title, 1)
+        head.addWidget(self._picture)
+        head.addWidget(self._numbers)
+        self._place = QVBoxLayout()
+        self._place.setContentsMargins(0, 0, 0, 0)
+        filled = QWidget()
+        column = QVBoxLayout(filled)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addLayout(self._place, 1)
+        self._empty = EmptyState("chart")
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(filled)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._stack)
+        on_language(self, self.retranslate)
+        self.retranslate()
+
+    @property
+    def chart(self) -> QWidget | None:
+        """What is shown now."""
+        return self._chart
+
+    def show_chart(self, title: str, chart: QWidget) -> None:
+        """Show a chart or a table in place of the last one, which is deleted."""
+        if self._chart is not None and self._chart is not chart:
+            self._place.removeWidget(self._chart)
+            self._chart.hide()
+            self._chart.deleteLater()
+        self._chart = chart
+        self._title.setText(title)
+        self._place.addWidget(chart)
+        self._picture.setVisible(hasattr(chart, "save_png"))
+        self._numbers.setVisible(hasattr(chart, "save_csv"))
+        self._stack.setCurrentIndex(1)
+
+    def retranslate(self) -> None:
+        """Take up the language of the window."""
+        self._empty.set_text(tr("No result"), tr("Charts and tables of the tools are shown here."))
+        self._picture.setToolTip(tr("Save as a picture"))
+        self._numbers.setToolTip(tr("Save the numbers as a table"))
+
+    def _save(self, kind: str) -> None:
+        answer = self.ask_file(f"{self._title.text()}.{kind}")
+        if not answer:
+            return
+        path = Path(answer)
+        try:
+            getattr(self._chart, f"save_{kind}")(path)
+        except UserError as error:
+            notifier.error(error)
+        else:
+            notifier.info(tr("Saved: {path}", path=path))
+
+    def _ask_file(self, name: str) -> str:
+        path, _ = QFileDialog.getSaveFileName(self, tr("Save"), name, f"*{Path(name).suffix}")
+        return path
 
 
 class TaskRow(QWidget):
@@ -151,9 +230,9 @@ class TaskList(QWidget):
 class MessageList(QWidget):
     """Everything that was notified, newest first."""
 
-    def __init__(self, notifier: Notifier, parent: QWidget | None = None) -> None:
+    def __init__(self, source: Notifier, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._notifier = notifier
+        self._notifier = source
         self._poster = Poster(self)
         self._empty = EmptyState("messages")
         self._list = QTreeWidget()
@@ -184,10 +263,10 @@ class MessageList(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
         # Notifications come on the thread that notifies.
-        notifier.notified.connect(self._notified)
+        source.notified.connect(self._notified)
         on_language(self, self.retranslate)
         self.retranslate()
-        for notification in notifier.notifications:
+        for notification in source.notifications:
             self._show(notification)
         self._choice_changed()
 

@@ -29,7 +29,7 @@ from plumbline.ui.attribute_table import AttributeTable
 from plumbline.ui.attributes import AttributePanel
 from plumbline.ui.canvas import Canvas
 from plumbline.ui.command_bar import CommandBar
-from plumbline.ui.drawer import MessageList, TaskList
+from plumbline.ui.drawer import ChartPage, MessageList, TaskList
 from plumbline.ui.layer_panel import LayerPanel
 from plumbline.ui.layer_tree import LayerTree
 from plumbline.ui.message_bar import MessageBar
@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         self.viewpoints = ViewpointList()
         self.attributes = AttributePanel()
         self.table = AttributeTable()
+        self.chart = ChartPage()
         self.tasks = TaskList(session.tasks)
         self.messages = MessageList(session.notifier)
         self.message_bar = MessageBar(session.notifier)
@@ -104,7 +105,7 @@ class MainWindow(QMainWindow):
         left.setChildrenCollapsible(False)
         self.drawer_tabs = QTabWidget()
         self.drawer_tabs.setDocumentMode(True)
-        for part in (self.table, self.tasks, self.messages):
+        for part in (self.table, self.chart, self.tasks, self.messages):
             self.drawer_tabs.addTab(part, "")
         areas = Qt.DockWidgetArea
         self.left_dock = self._dock("sceneDock", left, areas.LeftDockWidgetArea)
@@ -162,6 +163,7 @@ class MainWindow(QMainWindow):
         self.status.cancel_requested.connect(self.tasks.cancel_newest)
         self.tasks.running_changed.connect(self.status.show_task)
         self.tools.closed = self._tool_closed
+        self.tools.chart_shown.connect(self._show_chart)
         self.message_bar.details_requested.connect(lambda: self.show_drawer(self.messages))
 
     def _bind(self) -> None:
@@ -197,7 +199,7 @@ class MainWindow(QMainWindow):
         self.drawer.setWindowTitle(tr("Tables, tasks and messages"))
         for n, text in enumerate((tr("Layers"), tr("Schemes"), tr("Viewpoints"))):
             self.scene_tabs.setTabText(n, text)
-        for n, text in enumerate((tr("Table"), tr("Tasks"), tr("Messages"))):
+        for n, text in enumerate((tr("Table"), tr("Result"), tr("Tasks"), tr("Messages"))):
             self.drawer_tabs.setTabText(n, text)
         self._show_title()
 
@@ -241,6 +243,10 @@ class MainWindow(QMainWindow):
         self.right_dock.hide()
         self.actions.show_active_tool("")
         self.canvas.interactor.setFocus()
+
+    def _show_chart(self, title: str, chart: QWidget) -> None:
+        self.chart.show_chart(title, chart)
+        self.show_drawer(self.chart)
 
     def show_layer_panel(self, layer_id: str) -> None:
         """Show style and information of a layer."""
@@ -385,6 +391,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.session.store.update(window_geometry=_text(self.saveGeometry()))
+        self.tools.shut_down()
         self.session.close()
         self.canvas.close_view()
         event.accept()

@@ -7,22 +7,45 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
 from plumbline.analysis.runner import begin
-from plumbline.api import Record, Result, Scene, default_digits, format_value, tr
+from plumbline.analysis.store import write_result
+from plumbline.api import (
+    N_,
+    Layer,
+    Record,
+    Result,
+    Scene,
+    UserError,
+    default_digits,
+    format_value,
+    tr,
+)
+from plumbline.services.notifier import notifier
 from plumbline.services.plugins import PanelManifest
-from plumbline.services.tasks import TaskRunner
+from plumbline.services.tasks import Task, TaskRunner
 from plumbline.ui.canvas import Canvas, ToolChannel
+from plumbline.ui.poster import Poster
+from plumbline.ui.previews import Previews, Request
 from plumbline.ui_kit.panel import EmptyState, Panel
+
+#: Group of the layer tree that takes the layers of results.
+RESULTS = N_("Results")
 
 
 class ToolHost(QStackedWidget):
     """Shows one panel at a time; implements `plumbline.ui_kit.context.ToolContext`."""
+
+    #: A chart or a table for the drawer, with its translated title.
+    chart_shown = Signal(str, QWidget)
 
     def __init__(
         self,
@@ -35,6 +58,10 @@ class ToolHost(QStackedWidget):
         super().__init__(parent)
         self._canvas, self._scene, self._tasks, self._operator = canvas, scene, tasks, operator
         self._panels: dict[str, Panel] = {}
+        self._previews = Previews(Poster(self).post)
+        self._results_group = ""
+        #: Asks for a folder under a translated title; empty when the user gave up.
+        self.ask_folder: Callable[[str], str] = self._ask_folder
         self._active = ""
         self.closed: Callable[[], object] = lambda: None
         self._empty = EmptyState("measure")
@@ -63,17 +90,56 @@ class ToolHost(QStackedWidget):
         params: Mapping[str, Any],
         done: Callable[[Result], None],
         failed: Callable[[Exception], None] | None = None,
-    ) -> None:
+    ) -> Task[Result] | None:
         """Check and prepare here, compute in a worker, deliver here."""
         try:
-            shown = self._scene.active_scheme
-            prepared = begin(analysis, self._scene, params, shown.id if shown else "")
-        except Exception as error:
+            prepared = begin(analysis, self._scene, params, self._scheme)
+        except UserError as error:
             if failed is None:
                 raise
             failed(error)
+            return None
+        return self._tasks.submit(tr(prepared.title), prepared.compute, done=done, failed=failed)
+
+    def preview(
+        self,
+        key: str,
+        analysis: str,
+        params: Mapping[str, Any],
+        done: Callable[[Result], None],
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Compute in a worker while the mouse moves; only the newest of a key counts."""
+        asked = Request(self._scene, analysis, dict(params), self._scheme, done, failed)
+        self._previews.submit(key, asked)
+
+    def add_layers(self, result: Result, names: Mapping[str, str] | None = None) -> list[str]:
+        """Add the layers of a result to the group of results, as one step that undo takes back."""
+        scene, added = self._scene, list[str]()
+        with scene.history.step(tr("Add the result to the scene")):
+            group = self._group_of_results()
+            # The last one added is on top of the tree: the first of the result ends there.
+            for key, layer in reversed(result.layers.items()):
+                made = self._named(layer, result, (names or {}).get(key, layer.name or key))
+                scene.add(made, group=group)
+                added.insert(0, made.id)
+        return added
+
+    def export(self, result: Result) -> None:
+        """Ask for a folder, and write the result into a new one in it."""
+        parent = self.ask_folder(tr("Export the result into"))
+        if not parent:
             return
-        self._tasks.submit(tr(prepared.title), prepared.compute, done=done, failed=failed)
+        out = _unused(Path(parent), f"{result.analysis} {datetime.now():%Y-%m-%d %H%M}")
+        self._tasks.submit(
+            tr("Export"),
+            lambda _feedback: write_result(result, out),
+            done=lambda path: notifier.info(tr("Exported to {path}", path=path.parent)),
+        )
+
+    def show_chart(self, title: str, chart: QWidget) -> None:
+        """Show a chart or a table in the drawer."""
+        self.chart_shown.emit(title, chart)
 
     def keep(self, result: Result, name: str) -> Record:
         """Keep a result in the project."""
@@ -104,10 +170,41 @@ class ToolHost(QStackedWidget):
     def close_tool(self) -> None:
         """Give the canvas back to plain selection."""
         self._canvas.tool_active = False
+        self._previews.clear()
         self._canvas.tool.clear_preview()
         self._active = ""
         self.setCurrentWidget(self._empty)
         self.closed()
+
+    @property
+    def _scheme(self) -> str:
+        shown = self._scene.active_scheme
+        return shown.id if shown else ""
+
+    def _named(self, layer: Layer, result: Result, name: str) -> Layer:
+        """Return a layer of a result as one of the scene: own id, and what it came from."""
+        request = {"analysis": result.analysis, "version": result.version, "params": result.params}
+        return replace(
+            layer,
+            id=self._scene.unique_id(f"{result.analysis}.{layer.id}"),
+            name=name,
+            metadata={**layer.metadata, "request": request},
+        )
+
+    def _group_of_results(self) -> str:
+        """Return the id of the group of results, made when it is not there."""
+        groups = self._scene.groups
+        if not any(group.id == self._results_group for group in groups):
+            named = [group.id for group in groups if group.name in (RESULTS, tr(RESULTS))]
+            self._results_group = named[0] if named else self._scene.add_group(tr(RESULTS))
+        return self._results_group
+
+    def _ask_folder(self, title: str) -> str:
+        return QFileDialog.getExistingDirectory(self, title)
+
+    def shut_down(self) -> None:
+        """Wait for the previews; the window is closing."""
+        self._previews.close()
 
     # -- the window's side -----------------------------------------------------------------
 
@@ -120,6 +217,7 @@ class ToolHost(QStackedWidget):
         """Serve another scene; panels are made anew since they listen to theirs."""
         self.close_tool()
         self._scene = scene
+        self._results_group = ""
         for panel in self._panels.values():
             self.removeWidget(panel)
             panel.deleteLater()
@@ -152,3 +250,9 @@ class ToolHost(QStackedWidget):
         panel.close_requested.connect(self.close_tool)
         self.addWidget(panel)
         self.setCurrentWidget(panel)
+
+
+def _unused(parent: Path, name: str) -> Path:
+    """Return a folder that is not there yet."""
+    candidates = (parent / (name if n == 1 else f"{name} ({n})") for n in range(1, 10_000))
+    return next(path for path in candidates if not path.exists())

@@ -111,6 +111,25 @@ class CanvasTool(Protocol):
         """
 
 
+class Running(Protocol):
+    """An analysis that is being computed as a task."""
+
+    @property
+    def fraction(self) -> float:
+        """Share done, 0 to 1."""
+
+    @property
+    def text(self) -> str:
+        """What is being done now."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is done, failed or cancelled."""
+
+    def cancel(self) -> None:
+        """Ask it to stop at its next step."""
+
+
 class ToolContext(Protocol):
     """The scene, the canvas and the task runner, as a panel may use them."""
 
@@ -132,8 +151,11 @@ class ToolContext(Protocol):
         params: Mapping[str, Any],
         done: Callable[[Result], None],
         failed: Callable[[Exception], None] | None = None,
-    ) -> None:
-        """Run an analysis as a task; `done` is called on this thread with its result."""
+    ) -> Running | None:
+        """Run an analysis as a task; `done` is called on this thread with its result.
+
+        Returns the task, to be watched and cancelled; None when the request was refused at once.
+        """
 
     def preview(
         self,
