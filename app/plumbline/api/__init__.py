@@ -30,6 +30,22 @@ from plumbline.analysis.params import (
 )
 from plumbline.analysis.regions import region
 from plumbline.analysis.result import Result, Table, Value
+from plumbline.analysis.rules import (
+    Pack,
+    PackError,
+    copied,
+    known_packs,
+    load_pack,
+    parse_pack,
+    rule_files,
+    write_pack,
+)
+from plumbline.analysis.site_rules import SiteLimit, SitePack
+from plumbline.analysis.sunlight_rules import (
+    CountedSun,
+    SunlightPack,
+    SunlightRule,
+)
 from plumbline.analysis.surfaces import Surface, shell, surface
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
 from plumbline.core.data import (
@@ -67,9 +83,23 @@ from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.core.where import where
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
 from plumbline.geometry.clearance import Bodies, nearest
+from plumbline.geometry.curvature import (
+    REFRACTION,
+    apparent_points,
+    curvature_drop,
+    earth_radius,
+)
 from plumbline.geometry.frame import Frame
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
+from plumbline.geometry.occlusion import (
+    Crossings,
+    all_between,
+    blocked,
+    first_along,
+    first_between,
+    in_threads,
+)
 from plumbline.geometry.polygons import triangles_of_features
 from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
@@ -80,6 +110,7 @@ API_VERSION = 1
 __all__ = [
     "API_VERSION",
     "N_",
+    "REFRACTION",
     "Analysis",
     "AnalysisRequest",
     "BimData",
@@ -87,6 +118,8 @@ __all__ = [
     "Bounds",
     "Camera",
     "CancelledError",
+    "CountedSun",
+    "Crossings",
     "CrsUnits",
     "Element",
     "EmbreeCaster",
@@ -109,6 +142,8 @@ __all__ = [
     "MeshData",
     "ObstacleLayers",
     "Obstacles",
+    "Pack",
+    "PackError",
     "Params",
     "Pick",
     "Point",
@@ -125,7 +160,11 @@ __all__ = [
     "Result",
     "Scene",
     "Scheme",
+    "SiteLimit",
+    "SitePack",
     "Source",
+    "SunlightPack",
+    "SunlightRule",
     "Surface",
     "Table",
     "UsageError",
@@ -133,35 +172,48 @@ __all__ = [
     "Value",
     "VectorData",
     "Viewpoint",
+    "all_between",
+    "apparent_points",
     "azimuth",
     "best_fit_plane",
+    "blocked",
     "build_obstacles",
     "cell_positions",
+    "copied",
     "crs_label",
     "crs_text",
     "crs_units",
+    "curvature_drop",
     "default_digits",
     "draw_figure",
+    "earth_radius",
     "entity_attributes",
     "entity_bounds",
     "entity_ids",
     "entity_name",
     "figure_colors",
+    "first_along",
+    "first_between",
     "format_number",
     "format_value",
     "geodesic",
     "grid_crossings",
     "heights_from_above",
+    "in_threads",
+    "known_packs",
     "load",
+    "load_pack",
     "loaders",
     "nearest",
     "numbers_of",
     "obstacle_layers",
     "parabola_arcs",
     "parse_crs",
+    "parse_pack",
     "read_grid",
     "region",
     "rise_and_fall",
+    "rule_files",
     "run",
     "run_request",
     "sample_bilinear",
@@ -174,6 +226,7 @@ __all__ = [
     "transformer",
     "triangles_of_features",
     "where",
+    "write_pack",
 ]
 
 

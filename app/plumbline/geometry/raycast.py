@@ -21,7 +21,15 @@ BATCH = 100_000
 
 
 class RayCaster(Protocol):
-    """What answers rays; other engines can take the place of Embree."""
+    """What answers rays; other engines can take the place of Embree.
+
+    Attributes
+    ----------
+    resolution : float
+        How far beside a triangle a segment may pass and still be said to meet it, metres.
+    """
+
+    resolution: float
 
     def first_hits(
         self, origins: FloatArray, directions: FloatArray, feedback: Feedback | None = None
@@ -43,6 +51,22 @@ class RayCaster(Protocol):
             -1 where a ray meets nothing.
         """
 
+    def occluded(
+        self, starts: FloatArray, ends: FloatArray, feedback: Feedback | None = None
+    ) -> NDArray[np.bool_]:
+        """Tell which segments meet a triangle, to within `resolution`; the fastest question.
+
+        Parameters
+        ----------
+        starts, ends : (N, 3) float64
+            Project CRS. Both ends are to be free by more than `resolution`: a nearer triangle may
+            count or not.
+
+        Returns
+        -------
+        (N,) bool
+        """
+
 
 class EmbreeCaster:
     """Triangles in an Embree tree.
@@ -62,6 +86,8 @@ class EmbreeCaster:
         used = vertices[triangles.ravel()] if len(triangles) else np.zeros((1, 3))
         self.low, self.high = used.min(axis=0), used.max(axis=0)
         self._origin = (self.low + self.high) / 2
+        #: Four steps of float32 at the border of the mesh.
+        self.resolution = float(np.abs(self.high - self._origin).max() or 1.0) * 2.0**-21
         self._exact: TriangleSet | None = None
         self._scene = EmbreeScene(robust=True)
         local = np.ascontiguousarray(vertices - self._origin, dtype=np.float32)
@@ -83,26 +109,84 @@ class EmbreeCaster:
             distance[part], triangle[part] = self._some(origins[part], directions[part])
         return distance, triangle
 
+    def occluded(
+        self, starts: FloatArray, ends: FloatArray, feedback: Feedback | None = None
+    ) -> NDArray[np.bool_]:
+        """Tell which segments meet a triangle; see `RayCaster`. Embree alone, in float32."""
+        feedback = feedback or Feedback()
+        meets = np.zeros(len(starts), dtype=np.bool_)
+        if len(self._triangles) == 0:
+            return meets
+        whole = np.ones(min(BATCH, len(starts)), dtype=np.float32)
+        for start in range(0, len(starts), BATCH):
+            feedback.check()
+            part = slice(start, start + BATCH)
+            origins = (starts[part] - self._origin).astype(np.float32)
+            # Not of unit length: Embree counts distance in lengths of the direction.
+            ways = (ends[part] - starts[part]).astype(np.float32)
+            found = self._scene.run(origins, ways, dists=whole[: len(ways)], query="OCCLUDED")
+            meets[part] = found >= 0
+        return meets
+
     def _some(
         self, origins: FloatArray, directions: FloatArray
     ) -> tuple[FloatArray, NDArray[np.intp]]:
-        found = self._scene.run(
+        found = self._named(origins, directions)
+        distance = self._confirmed(origins, directions, found)
+        # An edge within rounding: Embree's triangle is not the one, or it saw none at all.
+        doubtful = np.flatnonzero(~np.isfinite(distance) & self._near_box(origins, directions))
+        if len(doubtful):
+            distance[doubtful], found[doubtful] = self._beside(
+                origins[doubtful], directions[doubtful], found[doubtful] >= 0
+            )
+        found[~np.isfinite(distance)] = -1
+        return distance, found
+
+    def _named(self, origins: FloatArray, directions: FloatArray) -> NDArray[np.intp]:
+        """Return the triangle that Embree names for each ray, -1 for none."""
+        named: NDArray[np.intp] = self._scene.run(
             np.ascontiguousarray(origins - self._origin, dtype=np.float32),
             np.ascontiguousarray(directions, dtype=np.float32),
             query="INTERSECT",
         ).astype(np.intp)
+        return named
+
+    def _confirmed(
+        self, origins: FloatArray, directions: FloatArray, named: NDArray[np.intp]
+    ) -> FloatArray:
+        """Return the distance to the named triangles in float64, inf where they are missed."""
         distance = np.full(len(origins), np.inf)
-        hit = np.flatnonzero(found >= 0)
-        corners = self._vertices[self._triangles[found[hit]]]
+        hit = np.flatnonzero(named >= 0)
+        corners = self._vertices[self._triangles[named[hit]]]
         distance[hit] = _meet(origins[hit], directions[hit], corners)
-        # An edge within rounding: Embree's triangle is not the one, or it saw none at all.
-        doubtful = ~np.isfinite(distance) & self._near_box(origins, directions)
-        for n in np.flatnonzero(doubtful):
+        return distance
+
+    def _beside(
+        self, origins: FloatArray, directions: FloatArray, suspect: NDArray[np.bool_]
+    ) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Decide rays that pass within rounding of an edge, by rays to all four sides of them.
+
+        A ray whose neighbours meet nothing either has met nothing. Where neighbours meet triangles
+        the first that the ray itself meets counts; where it meets none of them, all are asked.
+        """
+        across = np.cross(directions, np.eye(3)[np.argmin(np.abs(directions), axis=1)])
+        across /= np.linalg.norm(across, axis=1)[:, None]
+        upward = np.cross(directions, across)
+        distance = np.full(len(origins), np.inf)
+        triangle = np.full(len(origins), -1, dtype=np.intp)
+        suspect = suspect.copy()
+        # Slantwise: outlines are often parallel to the axes, and so is `across`.
+        for side in (across + upward, across - upward, -across + upward, -across - upward):
+            named = self._named(origins + side * self.resolution, directions)
+            suspect |= named >= 0
+            met = self._confirmed(origins, directions, named)
+            nearer = met < distance
+            distance[nearer], triangle[nearer] = met[nearer], named[nearer]
+        for n in np.flatnonzero(suspect & ~np.isfinite(distance)):
             exact = self._exactly().hit(Ray(origins[n], directions[n]))
-            found[n] = -1 if exact is None else exact.primitive
-            distance[n] = np.inf if exact is None else exact.t
-        found[~np.isfinite(distance)] = -1
-        return distance, found
+            if exact is not None:
+                distance[n], triangle[n] = exact.t, exact.primitive
+        return distance, triangle
 
     def _exactly(self) -> TriangleSet:
         if self._exact is None:
