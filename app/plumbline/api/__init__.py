@@ -64,6 +64,7 @@ from plumbline.core.entities import (
     entity_bounds,
     entity_ids,
     entity_name,
+    table_columns,
 )
 from plumbline.core.errors import (
     CancelledError,
@@ -91,6 +92,7 @@ from plumbline.geometry.curvature import (
 )
 from plumbline.geometry.frame import Frame
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
+from plumbline.geometry.inside import winding_numbers
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
 from plumbline.geometry.occlusion import (
     Crossings,
@@ -102,6 +104,10 @@ from plumbline.geometry.occlusion import (
 )
 from plumbline.geometry.polygons import triangles_of_features
 from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
+from plumbline.geometry.section import CutPlane, cut_triangles, enclosed_areas
+from plumbline.geometry.sky import Intervals, Sky, sky_of
+from plumbline.geometry.skyline import Azimuths, Skyline, skyline
+from plumbline.io.dxf_writer import Drawing, dxf_bytes
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
 
@@ -121,6 +127,8 @@ __all__ = [
     "CountedSun",
     "Crossings",
     "CrsUnits",
+    "CutPlane",
+    "Drawing",
     "Element",
     "EmbreeCaster",
     "Entities",
@@ -184,9 +192,12 @@ __all__ = [
     "crs_text",
     "crs_units",
     "curvature_drop",
+    "cut_triangles",
     "default_digits",
     "draw_figure",
+    "dxf_bytes",
     "earth_radius",
+    "enclosed_areas",
     "entity_attributes",
     "entity_bounds",
     "entity_ids",
@@ -222,6 +233,7 @@ __all__ = [
     "slope",
     "surface",
     "surface_area",
+    "table_columns",
     "tr",
     "transformer",
     "triangles_of_features",

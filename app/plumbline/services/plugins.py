@@ -43,10 +43,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from plumbline.analysis.registry import PLUGIN_GROUP, Registry
 from plumbline.analysis.registry import registry as default_registry
+from plumbline.analysis.rules import set_rule_folders
 from plumbline.api import API_VERSION
 from plumbline.core.errors import UsageError
 from plumbline.core.i18n import tr, translator
 from plumbline.services.notifier import notifier
+from plumbline.services.paths import config_folder
 from plumbline.services.settings import SettingsStore
 
 MANIFEST = "plugin.toml"
@@ -252,9 +254,19 @@ def plugin_folders() -> list[Path]:
     return [Path(text).expanduser().absolute() for text in (*named, *chosen) if text.strip()]
 
 
+def rule_folders() -> list[Path]:
+    """Return the folders of rule packs of the settings, and this user's own."""
+    chosen = SettingsStore().settings.rule_folders
+    return [*(Path(text).expanduser().absolute() for text in chosen), config_folder() / "rules"]
+
+
 @cache
 def plugin_host() -> PluginHost:
-    """Return the host of this process, discovering at the first call; problems are notified."""
+    """Return the host of this process, discovering at the first call; problems are notified.
+
+    The rule packs that analyses of plugins judge by are found from here on too.
+    """
+    set_rule_folders(rule_folders())
     host = PluginHost(plugin_folders())
     host.discover()
     for problem in host.problems:

@@ -59,6 +59,8 @@ class Settings(BaseModel):
     navigation: NavigationSettings = NavigationSettings()
     #: Folders with plugins that are not installed packages.
     plugin_folders: tuple[str, ...] = ()
+    #: Folders with the office's own rule packs; the user's own `rules` folder comes after them.
+    rule_folders: tuple[str, ...] = ()
     #: Geometry of the window as Qt gives it, base64.
     window_geometry: str = ""
     last_folder: str = ""
