@@ -61,6 +61,21 @@ class ObstacleLayers:
     layers: tuple[ObstacleLayer, ...]
     ground: ObstacleLayer | None = None
 
+    def ground_heights(self, xy: FloatArray) -> FloatArray:
+        """Return the terrain of the scheme at places ``(N, 2)`` of the project CRS.
+
+        Metres above the vertical datum; NaN where there is no terrain.
+        """
+        if self.ground is None:
+            return np.full(len(xy), np.nan)
+        data = self.ground.layer.data
+        assert isinstance(data, RasterData)
+        metres = sample_bilinear(data, xy)
+        if not self.ground.clip:
+            return metres
+        x, y = xy.T
+        return _clipped(metres, x, y, self.ground, self.frame)
+
 
 @dataclass(frozen=True)
 class Obstacles:
@@ -307,13 +322,7 @@ def _bases(given: ObstacleLayers, one: ObstacleLayer, rings: Rings) -> FloatArra
     stated = numbers_of(data, one.style.base) / given.frame.scale[2]
     z = rings.z if data.has_z else None
     if z is None and given.ground is not None and one.style.drape:
-        ground = given.ground.layer.data
-        assert isinstance(ground, RasterData)
-        metres = sample_bilinear(ground, rings.points)
-        if given.ground.clip:
-            x, y = rings.points.T
-            metres = _clipped(metres, x, y, given.ground, given.frame)
-        z = metres / given.frame.scale[2]
+        z = given.ground_heights(rings.points) / given.frame.scale[2]
     lowest = np.full(len(data.features), np.inf)
     if z is not None:
         np.fmin.at(lowest, rings.point_feature, z)
