@@ -13,7 +13,15 @@ import rasterio
 import shapely
 
 from plumbline.core.crs import parse_crs
-from plumbline.core.data import Bounds, Element, Material, MeshData, RasterData, VectorData
+from plumbline.core.data import (
+    Bounds,
+    Element,
+    GridData,
+    Material,
+    MeshData,
+    RasterData,
+    VectorData,
+)
 from plumbline.core.georeference import Georeference
 from plumbline.core.layer import Layer, LayerKind, LayerStyle
 from plumbline.core.scene import Camera, Scene
@@ -161,4 +169,15 @@ def vector_layer(
         VectorData(table, has_z),
         CRS,
         style=LayerStyle.model_validate(style),
+    )
+
+
+def grid_layer(
+    values: np.ndarray, cell: float = 10.0, *, heights: bool = False, **style: object
+) -> Layer:
+    """A computed grid whose south-west corner is the place."""
+    transform = (cell, 0.0, PLACE[0], 0.0, -cell, PLACE[1] + len(values) * cell)
+    data = GridData(values, transform, "Distance", "m", heights)
+    return Layer(
+        "grid", "grid", LayerKind.RASTER, data, CRS, style=LayerStyle.model_validate(style)
     )

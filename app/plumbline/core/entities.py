@@ -1,7 +1,8 @@
 """The things in a layer, whatever its kind: their ids, attributes, table and boxes.
 
-An entity is an IFC product, a mesh element, a vector feature or a point of a cloud. The attribute
-panel, the attribute table, search and "zoom to selection" all ask here.
+An entity is an IFC product, a mesh element, a vector feature, a point of a cloud, a cell of a
+computed grid or a triangle of a mesh with computed numbers. The attribute panel, the attribute
+table, search and "zoom to selection" all ask here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from plumbline.core.data import (
     BimData,
     Bounds,
     Element,
+    FloatArray,
+    GridData,
     MeshData,
     PointCloudData,
     RasterData,
@@ -21,6 +24,7 @@ from plumbline.core.data import (
 )
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer
+from plumbline.core.units import format_value
 
 #: Groups of attributes: title (English, passes through `tr`) and rows of name and value.
 Attributes = list[tuple[str, list[tuple[str, Any]]]]
@@ -48,6 +52,8 @@ def entity_name(layer: Layer, entity: str) -> str:
         element = _element(data, entity)
         if element is not None and (element.name or element.cls):
             return element.name or f"{element.cls} {element.id}"
+    if isinstance(data, GridData) and (value := _cell_value(data, entity)) is not None:
+        return f"{tr(data.quantity) if data.quantity else layer.name}: {value}"
     return f"{layer.name} {entity}"
 
 
@@ -59,9 +65,12 @@ def entity_attributes(layer: Layer, entity: str) -> Attributes:
         return [] if row is None else [(N_("Attributes"), list(row.items()))]
     if isinstance(data, MeshData):
         element = _element(data, entity)
-        return [] if element is None else _element_attributes(element)
+        described = [] if element is None else _element_attributes(element)
+        return described + _numbers_of(data, entity)
     if isinstance(data, PointCloudData):
         return _point_attributes(data, entity)
+    if isinstance(data, GridData):
+        return _cell_attributes(data, entity)
     return []
 
 
@@ -75,6 +84,8 @@ def entity_bounds(layer: Layer, entity: str) -> Bounds | None:
         if wanted:
             triangles = data.triangles[data.element_index == wanted[0]]
             return Bounds.of(data.vertices[triangles.ravel()])
+    if isinstance(data, GridData) and (cell := grid_cell(data, entity)) is not None:
+        return Bounds.of(cell_corners(data, *cell))
     if isinstance(data, PointCloudData) and entity.isdigit() and int(entity) < len(data.points):
         return Bounds.of(data.points[int(entity)][None])
     return None
@@ -155,6 +166,24 @@ def _element_attributes(element: Element) -> Attributes:
     return groups
 
 
+def _numbers_of(data: MeshData, entity: str) -> Attributes:
+    """Return the computed numbers of an element, lowest and highest, or of a single triangle."""
+    if not data.scalars:
+        return []
+    if data.elements and data.element_index is not None:
+        place = next((n for n, e in enumerate(data.elements) if e.id == entity), None)
+        chosen = data.element_index == place
+    else:
+        chosen = np.arange(len(data.triangles)) == (int(entity) if entity.isdigit() else -1)
+    rows: list[tuple[str, Any]] = []
+    for name, numbers in data.scalars.items():
+        known = numbers[chosen & np.isfinite(numbers)]
+        if len(known):
+            ends = dict.fromkeys(format_value(float(v)) for v in (known.min(), known.max()))
+            rows.append((tr(name), " … ".join(ends)))
+    return [(N_("Results"), rows)] if rows else []
+
+
 def _point_attributes(data: PointCloudData, entity: str) -> Attributes:
     if not entity.isdigit() or int(entity) >= len(data.points):
         return []
@@ -166,6 +195,50 @@ def _point_attributes(data: PointCloudData, entity: str) -> Attributes:
     return [(N_("Point"), rows)]
 
 
+def grid_cell(data: GridData, entity: str) -> tuple[int, int] | None:
+    """Return row and column of a cell by its number, counted row by row from the first."""
+    if not (entity.isascii() and entity.isdigit()) or int(entity) >= data.values.size:
+        return None
+    columns = int(data.values.shape[1])
+    return divmod(int(entity), columns)
+
+
+def cell_corners(data: GridData, row: int, column: int) -> FloatArray:
+    """Return the corners of a cell ``(4, 3)``; z is its number if numbers are heights, else 0."""
+    a, b, c, d, e, f = data.transform
+    z = float(data.values[row, column]) if data.heights else 0.0
+    around = ((0, 0), (1, 0), (1, 1), (0, 1))
+    places = [(column + i, row + j) for i, j in around]
+    return np.array([(a * i + b * j + c, d * i + e * j + f, z) for i, j in places])
+
+
+def _cell_value(data: GridData, entity: str) -> str | None:
+    """Return the number of a cell with its unit; a dash where there is none."""
+    cell = grid_cell(data, entity)
+    if cell is None:
+        return None
+    value = data.values[cell]
+    if not np.isfinite(value) or value == data.nodata:
+        return "–"
+    if data.values.dtype == np.uint8:
+        boolean = bool(np.isin(data.values, (0, 1, 255)).all())
+        return (tr("Yes") if value else tr("No")) if boolean else str(int(value))
+    return format_value(float(value), data.unit)
+
+
+def _cell_attributes(data: GridData, entity: str) -> Attributes:
+    cell = grid_cell(data, entity)
+    if cell is None:
+        return []
+    row, column = cell
+    x, y, _ = cell_corners(data, row, column).mean(axis=0).tolist()
+    name = tr(data.quantity) if data.quantity else tr("Value")
+    place = [("X", x), ("Y", y), (tr("Row"), row + 1), (tr("Column"), column + 1)]
+    return [(N_("Cell"), [(name, _cell_value(data, entity)), *place])]
+
+
 def has_table(layer: Layer) -> bool:
     """Tell whether the attribute table can show a layer."""
-    return not isinstance(layer.data, PointCloudData | RasterData) and bool(table_columns(layer))
+    return not isinstance(layer.data, PointCloudData | RasterData | GridData) and bool(
+        table_columns(layer)
+    )

@@ -7,13 +7,14 @@ coordinates, a project stores sources without data, two views may show one layer
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from plumbline.core.data import Bounds, LayerData
 
@@ -74,7 +75,13 @@ class LayerStyle(BaseModel):
     """How a layer is drawn. One plain model for all kinds; a kind reads the fields it knows.
 
     `color_by` is one of ``auto, solid, texture, material, class, storey, rgb, elevation,
-    intensity, attribute``; ``auto`` takes the richest that the data offers.
+    intensity, attribute, scalar``; ``auto`` takes the richest that the data offers.
+
+    Numbers (of a computed grid, or the scalar of a mesh that `attribute` names) are shown on a
+    `palette` over `value_range`; in bands where there are `breaks`; or as classes with
+    ``color_by="class"``, whose colours and names go by the number as text (``"1"``). A number
+    equal to a break belongs to the band above it; `class_colors` names a band by its place from
+    below, ``"0"`` first. Classes in `hidden_classes` are not drawn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,7 +91,13 @@ class LayerStyle(BaseModel):
     attribute: str = ""
     palette: str = "viridis"
     class_colors: dict[str, str] = Field(default_factory=dict)
-    #: BIM: classes that are not drawn, though they are loaded and can be measured (rooms).
+    #: What classes are called in the legend; English text that passes through `tr`.
+    class_names: dict[str, str] = Field(default_factory=dict)
+    #: Heading of the legend with its unit, English text that passes through `tr`.
+    legend: str = ""
+    #: Limits between bands of numbers, rising.
+    breaks: tuple[float, ...] = Field((), max_length=64)
+    #: BIM and grids: classes that are not drawn, though they are there and can be measured.
     hidden_classes: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     point_size: float = Field(2.0, ge=1, le=20)
@@ -102,6 +115,13 @@ class LayerStyle(BaseModel):
     #: Added to every height when drawing, metres; never to data.
     z_offset: float = 0.0
     label: str = ""
+
+    @field_validator("breaks")
+    @classmethod
+    def _rise(cls, breaks: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(map(math.isfinite, breaks)) or list(breaks) != sorted(set(breaks)):
+            raise ValueError("breaks must be finite and rise")
+        return breaks
 
 
 class LayerView(BaseModel):

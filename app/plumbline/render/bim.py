@@ -13,6 +13,7 @@ from plumbline.render.mesh import (
     material_colors,
     pickable_mesh,
     sharp_edges,
+    triangle_colors,
 )
 from plumbline.render.parts import Part, Prepared, Request
 
@@ -95,6 +96,8 @@ def _colors(request: Request, data: BimData) -> NDArray[np.uint8]:
     count = len(data.triangles)
     if by in ("auto", "texture", "material", "rgb") and index is not None and data.materials:
         return materials[index]
+    if by == "scalar" and style.attribute in data.scalars:
+        return triangle_colors(request, data)
     if by == "solid" or data.element_index is None:
         return _opaque(np.tile(np.array(rgb8(style.color), dtype=np.uint8), (count, 1)))
     if by == "storey":

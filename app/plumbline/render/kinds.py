@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from plumbline.core.data import BimData, MeshData, PointCloudData, RasterData, VectorData
+from plumbline.core.data import (
+    BimData,
+    GridData,
+    MeshData,
+    PointCloudData,
+    RasterData,
+    VectorData,
+)
 from plumbline.core.layer import Layer
-from plumbline.render import bim, mesh, pointcloud, raster, vector
+from plumbline.render import bim, grid, mesh, pointcloud, raster, vector
 from plumbline.render.parts import Prepared, Request
 
 KINDS: dict[type, Callable[[Request], Prepared]] = {
     BimData: bim.prepare,
+    GridData: grid.prepare,
     MeshData: mesh.prepare,
     PointCloudData: pointcloud.prepare,
     RasterData: raster.prepare,
@@ -32,4 +40,6 @@ def needs_ground(layer: Layer) -> bool:
     """Tell whether a layer must be prepared anew when the terrain changes."""
     if isinstance(layer.data, VectorData):
         return not layer.data.has_z
+    if isinstance(layer.data, GridData):
+        return not layer.data.heights
     return isinstance(layer.data, RasterData) and layer.data.role == "imagery"

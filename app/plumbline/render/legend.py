@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.data import PointCloudData, VectorData
+from plumbline.core.data import AnyArray, GridData, MeshData, PointCloudData, VectorData
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.units import format_number
 from plumbline.render.colors import categories, classes, palette
+from plumbline.render.scales import STEPS, scale_of
 from plumbline.render.theme import LIGHT, RenderTheme
 
 #: ASPRS standard point classes (LAS 1.4 R15, table 17).
@@ -35,13 +36,11 @@ CLASS_NAMES = {
 }
 #: More categories than this make no legend.
 MAX_ROWS = 12
-#: Colours shown of a continuous palette.
-STEPS = 5
 
 
 @dataclass(frozen=True)
 class LegendRow:
-    """A colour ``#rrggbb`` and what it stands for."""
+    """A colour ``#rrggbb`` and what it stands for; a heading has no colour."""
 
     text: str
     color: str
@@ -53,7 +52,30 @@ def legend_rows(layer: Layer, style: LayerStyle, theme: RenderTheme = LIGHT) -> 
         return _features(layer.data, style, theme)
     if isinstance(layer.data, PointCloudData):
         return _points(layer.data, style)
+    if isinstance(layer.data, GridData):
+        data = layer.data
+        heading = tr(style.legend) if style.legend else _heading(data)
+        return _numbers(data.values.ravel(), heading, style, theme)
+    if isinstance(layer.data, MeshData) and style.color_by == "scalar":
+        numbers = layer.data.scalars.get(style.attribute)
+        if numbers is not None:
+            heading = tr(style.legend or style.attribute)
+            return _numbers(np.asarray(numbers), heading, style, theme)
     return []
+
+
+def _heading(data: GridData) -> str:
+    """Return what the numbers are and their unit."""
+    quantity = tr(data.quantity) if data.quantity else ""
+    return f"{quantity} ({data.unit})" if quantity and data.unit else quantity or data.unit
+
+
+def _numbers(
+    values: AnyArray, heading: str, style: LayerStyle, theme: RenderTheme
+) -> list[LegendRow]:
+    rows = scale_of(values, style, theme).rows()
+    above = [LegendRow(heading, "")] if heading and rows else []
+    return above + [LegendRow(name, color) for name, color in rows]
 
 
 def _features(data: VectorData, style: LayerStyle, theme: RenderTheme) -> list[LegendRow]:

@@ -14,6 +14,7 @@ from plumbline.core.data import AnyArray, Bounds, FloatArray, MeshData, Texture
 from plumbline.geometry.rays import TriangleSet
 from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.parts import Part, Prepared, Request, Target
+from plumbline.render.scales import scale_of
 
 
 def prepare(request: Request) -> Prepared:
@@ -38,13 +39,23 @@ def pickable_mesh(
 ) -> Prepared:
     """Return a mesh with its targets and with marking of its elements."""
     index = data.element_index
+    # Without elements, a triangle with a number is a thing of its own.
+    single = bool(data.scalars) and not data.elements
+
+    def entity(n: int) -> str:
+        if single:
+            return str(kept[n])
+        return _element_id(data, -1 if index is None else int(index[kept[n]]))
+
     target = Target(
         TriangleSet(data.vertices, data.triangles[kept]),
-        entity=lambda n: _element_id(data, -1 if index is None else int(index[kept[n]])),
+        entity=entity,
         primitive=lambda n: int(kept[n]),
     )
 
     def triangles_of(ids: Iterable[str]) -> AnyArray:
+        if single:
+            return data.triangles[[int(i) for i in ids if i.isdigit()]]
         if index is None:
             return data.triangles[:0]
         wanted = set(ids)
@@ -111,6 +122,9 @@ def _painted(request: Request, data: MeshData, chosen: NDArray[np.intp]) -> Part
     )
     if by in ("auto", "texture", "rgb") and data.colors is not None:
         part.colors, part.lit = np.asarray(data.colors, dtype=np.uint8)[used, :3], True
+    elif by == "scalar" and style.attribute in data.scalars:
+        part.colors = triangle_colors(request, data)[chosen, :3]
+        part.cell_colors = True
     elif by == "elevation":
         part.colors = palette(style.palette, data.vertices[used, 2], style.value_range)
     elif by in ("class", "attribute") and data.element_index is not None and data.elements:
@@ -121,6 +135,14 @@ def _painted(request: Request, data: MeshData, chosen: NDArray[np.intp]) -> Part
         table = material_colors(data)
         part.colors, part.cell_colors = table[data.material_index[chosen]], True
     return part
+
+
+def triangle_colors(request: Request, data: MeshData) -> NDArray[np.uint8]:
+    """Return RGBA of every triangle by the number that the style names; grey if it has none."""
+    numbers = np.asarray(data.scalars[request.style.attribute])
+    colors = scale_of(numbers, request.style, request.theme).colors(numbers)
+    colors[colors[:, 3] == 0] = (*rgb8(request.theme.none), 255)
+    return colors
 
 
 def material_colors(data: MeshData) -> NDArray[np.uint8]:

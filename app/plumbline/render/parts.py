@@ -41,6 +41,8 @@ class Request:
     #: Terrain: polygon (x, y) in which it is cut, or flattened to a height.
     clip: tuple[tuple[float, float], ...] = ()
     clip_height: float | None = None
+    #: Where there is no ground, flat things lie at this height, metres.
+    floor: float = 0.0
 
     def local32(self, points: AnyArray) -> NDArray[np.float32]:
         """Return points ``(N, 3)`` relative to the scene origin, lifted by the style's offset."""
@@ -62,6 +64,8 @@ class Part:
         For each point or each cell, told apart by `cell_colors`.
     image : (H, W, 3 or 4) uint8, optional
         Texture, first row on top.
+    crisp : bool
+        Pixels of the image keep their edges.
     lit : bool
         Shaded by the lights; photographs are not.
     smooth : bool
@@ -94,6 +98,7 @@ class Part:
     uv: NDArray[np.float32] | None = None
     image: NDArray[np.uint8] | None = None
     repeat: bool = True
+    crisp: bool = False
     lit: bool = True
     smooth: bool = False
     draped: bool = False
@@ -280,7 +285,7 @@ def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
     actor = vtkActor()
     actor.SetMapper(mapper)
     if part.image is not None:
-        actor.SetTexture(texture(part.image, part.repeat, anisotropy))
+        actor.SetTexture(texture(part.image, part.repeat, anisotropy, crisp=part.crisp))
     _appearance(actor, part, scale)
     if part.draped or part.outline:
         shader = actor.GetShaderProperty()
@@ -345,8 +350,10 @@ def _cells(indices: AnyArray) -> vtkCellArray:
     return cells
 
 
-def texture(image: NDArray[np.uint8], repeat: bool = True, anisotropy: int = 1) -> vtkTexture:
-    """Make a texture with mipmaps from an image whose first row is on top."""
+def texture(
+    image: NDArray[np.uint8], repeat: bool = True, anisotropy: int = 1, *, crisp: bool = False
+) -> vtkTexture:
+    """Make a texture from an image whose first row is on top, with mipmaps unless it is crisp."""
     from vtkmodules.vtkCommonDataModel import vtkImageData
 
     height, width, bands = image.shape
@@ -356,8 +363,8 @@ def texture(image: NDArray[np.uint8], repeat: bool = True, anisotropy: int = 1) 
     grid.GetPointData().SetScalars(numpy_to_vtk(pixels, deep=True))
     result = vtkTexture()
     result.SetInputData(grid)
-    result.InterpolateOn()
-    result.MipmapOn()
+    result.SetInterpolate(not crisp)
+    result.SetMipmap(not crisp)
     result.SetMaximumAnisotropicFiltering(anisotropy)
     result.SetWrap(vtkTexture.Repeat if repeat else vtkTexture.ClampToEdge)
     result.SetColorModeToDirectScalars()

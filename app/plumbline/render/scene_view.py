@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
-from plumbline.core.data import Bounds
+from plumbline.core.data import Bounds, GridData
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Scene
 from plumbline.render import camera as moves
@@ -215,7 +215,14 @@ class SceneView:
             budget=self.budget,
             clip=tuple(clip),
             clip_height=scheme.terrain_height if scheme else None,
+            floor=self._floor() if isinstance(layer.data, GridData) else 0.0,
         )
+
+    def _floor(self) -> float:
+        """Return the lowest height of what has heights; a grid lies there without a terrain."""
+        boxes = (layer.bounds for layer in self.scene if not needs_ground(layer))
+        known = Bounds.union(boxes)
+        return 0.0 if known is None else known.zmin
 
     def _ground(self) -> Ground | None:
         known = (self._shown[i].prepared.ground for i in self.scene.layer_ids if i in self._shown)

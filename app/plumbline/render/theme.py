@@ -18,6 +18,8 @@ class RenderTheme:
     selection: str = "#1F63D6"
     edge: str = "#5D6675"
     terrain: str = "#C9CDBF"
+    #: Where there is no number, and the class 0 of a yes-or-no grid.
+    none: str = "#A0A5AC"
     categorical: tuple[str, ...] = (
         "#2F6FDE",
         "#E08A1E",

@@ -18,7 +18,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from plumbline.api import N_, Layer, LayerKind, RasterData, Scene, VectorData, tr
+from plumbline.api import (
+    N_,
+    GridData,
+    Layer,
+    LayerKind,
+    MeshData,
+    RasterData,
+    Scene,
+    VectorData,
+    tr,
+)
 from plumbline.core.crs import crs_label
 from plumbline.core.data import PointCloudData
 from plumbline.core.units import group_digits
@@ -42,6 +52,7 @@ COLOR_BY = {
     "elevation": N_("Elevation"),
     "intensity": N_("Intensity"),
     "attribute": N_("Attribute"),
+    "scalar": N_("Computed value"),
 }
 COUNTS = {
     "points": N_("Points"),
@@ -89,7 +100,10 @@ def color_modes(layer: Layer) -> list[str]:
         return ["auto", "solid", "attribute"]
     if isinstance(layer.data, RasterData):
         return ["auto", "elevation", "solid"] if layer.data.role == "terrain" else []
-    return ["auto", "texture", "material", "solid", "elevation"]
+    if isinstance(layer.data, GridData):
+        return ["auto", "class", "solid"]
+    computed = ["scalar"] if isinstance(layer.data, MeshData) and layer.data.scalars else []
+    return ["auto", *computed, "texture", "material", "solid", "elevation"]
 
 
 class LayerPanel(Panel):
@@ -154,6 +168,9 @@ class LayerPanel(Panel):
             form.addRow(tr("Colour by"), self._combo(names, style.color_by, "color_by"))
         if isinstance(layer.data, VectorData):
             self._fill_vector(form, layer.data)
+        if isinstance(layer.data, MeshData) and layer.data.scalars:
+            names = [(name, tr(name)) for name in layer.data.scalars]
+            form.addRow(tr("Computed value"), self._combo(names, style.attribute, "attribute"))
         if modes:
             form.addRow(tr("Colour"), self._color())
         if layer.kind == LayerKind.POINTCLOUD:

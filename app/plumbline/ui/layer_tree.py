@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from plumbline.api import Group, Layer, RasterData, Scene, VectorData, tr
+from plumbline.api import GridData, Group, Layer, RasterData, Scene, VectorData, tr
 from plumbline.core.crs import crs_label
 from plumbline.core.layer import LayerEntry
 from plumbline.ui_kit.icons import icon, pixmap
@@ -38,6 +38,8 @@ def layer_icon(layer: Layer) -> str:
     data = layer.data
     if isinstance(data, RasterData):
         return "layer-terrain" if data.role == "terrain" else "layer-orthophoto"
+    if isinstance(data, GridData):
+        return "layer-terrain" if data.heights else "layer-result"
     if isinstance(data, VectorData):
         kinds = set(data.features.geom_type.dropna().str.replace("Multi", "").unique())
         names = {"Point": "point", "LineString": "line", "Polygon": "polygon"}

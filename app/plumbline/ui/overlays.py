@@ -231,6 +231,9 @@ class Legend(Floating):
         name.setMinimumWidth(130)
         self._grid.addWidget(name, row, 0, 1, 2)
         for n, entry in enumerate(entries, start=row + 1):
+            if not entry.color:
+                self._grid.addWidget(label(entry.text, "hint"), n, 0, 1, 2)
+                continue
             swatch = QWidget()
             swatch.setFixedSize(12, 12)
             swatch.setStyleSheet(f"background: {entry.color}; border-radius: 2px;")
