@@ -41,6 +41,15 @@ def result(analyses: Registry, scene: Scene) -> Result:
     return run("sample.all", scene, {"at": "1,2,3"})
 
 
+def test_documents_lie_beside_and_are_named(result: Result, tmp_path: Path) -> None:
+    result.documents["剖面 1.dxf"] = b"0\nEOF\n"
+    path = write_result(result, tmp_path / "out")
+    data = json.loads(path.read_text(encoding="utf-8"))
+    assert data["documents"] == {"剖面 1.dxf": "剖面_1.dxf"}
+    assert (path.parent / "剖面_1.dxf").read_bytes() == b"0\nEOF\n"
+    assert read_result(path).provenance["files"]["documents"] == data["documents"]
+
+
 def test_the_format_is_the_stable_one(result: Result, tmp_path: Path) -> None:
     path = write_result(result, tmp_path / "out")
     assert path == tmp_path / "out" / "result.json"

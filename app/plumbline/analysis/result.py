@@ -41,6 +41,8 @@ class Result:
     ----------
     values, tables, layers, figures
         By name; figures are PNG bytes.
+    documents : dict of str to bytes
+        Files for other programs and for paper (DXF, PDF, DOCX, XLSX), by file name with suffix.
     points : tuple of (x, y, z)
         What the canvas draws for the result, project CRS.
     headline : str
@@ -53,6 +55,7 @@ class Result:
     tables: dict[str, Table] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     figures: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     points: tuple[tuple[float, float, float], ...] = ()
     headline: str = ""

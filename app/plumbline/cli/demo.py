@@ -75,6 +75,11 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
         "measure.height": {"point": eyes["hill"], "ground": "terrain"},
         "measure.profile": {"line": walk, "layers": ["terrain", "models", "cloud"], "width": 2},
         "measure.clearance": {"a": "pipes", "b": "scheme_A", "max_distance": 15},
+        "measure.section": {
+            "line": [[x - 60, y], [x + 60, y]],
+            "layers": ["terrain", "models", "cloud"],
+        },
+        "measure.count": {"polygon": square, "layers": ["models", "cloud", "pipes", "terrain"]},
         "measure.distance": {"start": points["pier"], "end": eyes["hill"]},
         "measure.polyline": {"points": [p[:2] for p in walk], "surface": "terrain"},
     }

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from plumbline.core.data import AnyArray, FloatArray
+from plumbline.core.data import FloatArray
 from plumbline.core.errors import RefusedError
 from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import tr
@@ -53,22 +54,22 @@ class Frame:
         scale = (units.horizontal, units.horizontal, units.vertical)
         return cls(georeference, origin or georeference.origin, scale)
 
-    def local(self, points: AnyArray) -> FloatArray:
+    def local(self, points: ArrayLike) -> FloatArray:
         """Return points ``(..., 3)`` of the project CRS in metres of this frame."""
         local: FloatArray = (np.asarray(points, dtype=np.float64) - self.origin) * self.scale
         return local
 
-    def project(self, points: AnyArray) -> FloatArray:
+    def project(self, points: ArrayLike) -> FloatArray:
         """Return points ``(..., 3)`` of this frame in the project CRS."""
         absolute: FloatArray = np.asarray(points, dtype=np.float64) / self.scale + self.origin
         return absolute
 
-    def local_height(self, metres: AnyArray) -> FloatArray:
+    def local_height(self, metres: ArrayLike) -> FloatArray:
         """Return heights as rasters give them (metres above the vertical datum) in this frame."""
         local: FloatArray = np.asarray(metres, dtype=np.float64) - self.origin[2] * self.scale[2]
         return local
 
-    def project_height(self, local: AnyArray) -> FloatArray:
+    def project_height(self, local: ArrayLike) -> FloatArray:
         """Return heights of this frame in metres above the vertical datum."""
         metres: FloatArray = np.asarray(local, dtype=np.float64) + self.origin[2] * self.scale[2]
         return metres
