@@ -66,6 +66,7 @@ class StoredProvenance(BaseModel):
     crs: str | None
     scheme: str = ""
     scheme_definition: Scheme | None = None
+    schemes_read: tuple[Scheme, ...] = ()
 
 
 class StoredValue(BaseModel):
@@ -86,13 +87,15 @@ class Stored(BaseModel):
     tables: dict[str, str] = Field(default_factory=dict)
     layers: dict[str, str] = Field(default_factory=dict)
     figures: dict[str, str] = Field(default_factory=dict)
+    documents: dict[str, str] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
     provenance: StoredProvenance
 
     @property
     def files(self) -> set[str]:
         """Names of the files beside it; only plain names, whatever the file says."""
-        names = {*self.tables.values(), *self.layers.values(), *self.figures.values()}
+        parts = (self.tables, self.layers, self.figures, self.documents)
+        names = {name for part in parts for name in part.values()}
         return {n for n in names if n not in ("", ".", "..") and not re.search(r"[/\\:\0]", n)}
 
 
@@ -102,9 +105,11 @@ class Stored(BaseModel):
 def document(result: Result) -> dict[str, Any]:
     """Return the content of ``result.json`` as plain JSON values.
 
-    Files are named after their tables, layers and figures.
+    Files are named after their tables, layers, figures and documents; ``documents`` is there only
+    where a result has some.
     """
     names = file_names(result)
+    documents = {name: names["documents", name] for name in result.documents}
     return {
         "analysis": result.analysis,
         "version": result.version,
@@ -113,6 +118,7 @@ def document(result: Result) -> dict[str, Any]:
         "tables": {name: names["tables", name] for name in result.tables},
         "layers": {name: names["layers", name] for name in result.layers},
         "figures": {name: names["figures", name] for name in result.figures},
+        **({"documents": documents} if documents else {}),
         "warnings": list(result.warnings),
         "provenance": plain(result.provenance),
     }
@@ -193,6 +199,8 @@ def _write_files(result: Result, folder: Path, out: Path) -> None:
         write_layer(layer, folder, Path(names["layers", name]).stem)
     for name, png in result.figures.items():
         (folder / names["figures", name]).write_bytes(png)
+    for name, content in result.documents.items():
+        (folder / names["documents", name]).write_bytes(content)
     data = document(result)
     for row in data["provenance"].get("inputs", ()):
         if row.get("path"):
@@ -217,8 +225,9 @@ def file_names(result: Result) -> dict[tuple[str, str], str]:
     parts = [("tables", n, ".csv") for n in result.tables]
     parts += [("layers", n, layer_suffix(layer)) for n, layer in result.layers.items()]
     parts += [("figures", n, ".png") for n in result.figures]
+    parts += [("documents", n, Path(n).suffix) for n in result.documents]
     for group, name, suffix in parts:
-        stem = re.sub(r"[^\w-]+", "_", name).strip("_") or group
+        stem = re.sub(r"[^\w-]+", "_", name.removesuffix(suffix)).strip("_") or group
         number = 1
         while (
             candidate := f"{stem}{'' if number == 1 else f'_{number}'}{suffix}"
@@ -316,7 +325,11 @@ def read_result(path: Path | str) -> Result:
         params=dict(stored.params),
         provenance={
             **stored.provenance.model_dump(),
-            "files": {"layers": dict(stored.layers), "figures": dict(stored.figures)},
+            "files": {
+                "layers": dict(stored.layers),
+                "figures": dict(stored.figures),
+                "documents": dict(stored.documents),
+            },
         },
     )
 
