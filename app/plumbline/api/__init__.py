@@ -85,6 +85,7 @@ from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.core.where import where
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
 from plumbline.geometry.clearance import Bodies, nearest
+from plumbline.geometry.cloud_grid import CloudGrid
 from plumbline.geometry.curvature import (
     REFRACTION,
     apparent_points,
@@ -93,6 +94,16 @@ from plumbline.geometry.curvature import (
 )
 from plumbline.geometry.frame import Frame
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
+from plumbline.geometry.gridding import (
+    Cover,
+    Grid,
+    Heights,
+    cover_of,
+    fill_gaps,
+    raster_heights,
+    sampled_heights,
+    tin_weights,
+)
 from plumbline.geometry.inside import winding_numbers
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
 from plumbline.geometry.occlusion import (
@@ -108,6 +119,7 @@ from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_abo
 from plumbline.geometry.section import CutPlane, cut_triangles, enclosed_areas
 from plumbline.geometry.sky import Intervals, Sky, sky_of
 from plumbline.geometry.skyline import Azimuths, Skyline, skyline
+from plumbline.geometry.solids import Solid, solid_of, triangle_areas
 from plumbline.geometry.sun import (
     STANDARD_DAYS,
     Place,
@@ -144,6 +156,19 @@ from plumbline.geometry.uncertainty import (
     length_sigma,
     slope_sigma,
 )
+from plumbline.geometry.volumes import (
+    COVERAGE,
+    VOLUME_BASES,
+    Base,
+    Changes,
+    Volumes,
+    base_of,
+    changes_of,
+    inundated,
+    layer_base,
+    rim_cells,
+    volumes_between,
+)
 from plumbline.io.dxf_writer import Drawing, dxf_bytes
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
@@ -152,22 +177,28 @@ API_VERSION = 1
 
 __all__ = [
     "API_VERSION",
+    "COVERAGE",
     "N_",
     "OWN_WALL",
     "REFRACTION",
     "STANDARD_DAYS",
     "TOO_LOW",
+    "VOLUME_BASES",
     "Analysis",
     "AnalysisRequest",
     "Azimuths",
     "Band",
+    "Base",
     "BimData",
     "Bodies",
     "Bounds",
     "Camera",
     "CancelledError",
     "Certainty",
+    "Changes",
+    "CloudGrid",
     "CountedSun",
+    "Cover",
     "Crossings",
     "CrsUnits",
     "CutPlane",
@@ -181,8 +212,10 @@ __all__ = [
     "Feedback",
     "Frame",
     "Georeference",
+    "Grid",
     "GridData",
     "Group",
+    "Heights",
     "InputError",
     "Intervals",
     "Layer",
@@ -225,6 +258,7 @@ __all__ = [
     "Sky",
     "Skyline",
     "SolarDay",
+    "Solid",
     "Source",
     "SunPositions",
     "SunTrack",
@@ -238,18 +272,22 @@ __all__ = [
     "Value",
     "VectorData",
     "Viewpoint",
+    "Volumes",
     "all_between",
     "apparent_points",
     "area_sigma",
     "azimuth",
     "azimuth_sigma",
+    "base_of",
     "best_fit_plane",
     "blocked",
     "build_obstacles",
     "cell_positions",
     "certainty",
+    "changes_of",
     "civil_time",
     "copied",
+    "cover_of",
     "crs_label",
     "crs_text",
     "crs_units",
@@ -267,6 +305,7 @@ __all__ = [
     "entity_name",
     "expanded",
     "figure_colors",
+    "fill_gaps",
     "first_along",
     "first_between",
     "format_number",
@@ -277,7 +316,9 @@ __all__ = [
     "in_threads",
     "instants_of_civil_time",
     "instants_of_solar_time",
+    "inundated",
     "known_packs",
+    "layer_base",
     "length_sigma",
     "lit_periods",
     "load",
@@ -290,13 +331,16 @@ __all__ = [
     "parse_crs",
     "parse_pack",
     "picked_layers",
+    "raster_heights",
     "read_grid",
     "region",
+    "rim_cells",
     "rise_and_fall",
     "rule_files",
     "run",
     "run_request",
     "sample_bilinear",
+    "sampled_heights",
     "shell",
     "shoelace",
     "sky_of",
@@ -304,15 +348,19 @@ __all__ = [
     "slope",
     "slope_sigma",
     "solar_day",
+    "solid_of",
     "standard_day",
     "sun_positions",
     "sun_tracks",
     "surface",
     "surface_area",
     "table_columns",
+    "tin_weights",
     "tr",
     "transformer",
+    "triangle_areas",
     "triangles_of_features",
+    "volumes_between",
     "where",
     "winding_numbers",
     "write_pack",
