@@ -203,7 +203,7 @@ def all_between(
         Metres of the obstacles' frame.
     """
     starts, ends = _pairs(starts, ends)
-    length, units = _ways(starts, ends)
+    _, units = _ways(starts, ends)
     passed = np.zeros(len(starts))
     open_ = np.arange(len(starts))
     found: list[tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]] = []
