@@ -25,10 +25,12 @@ from pydantic import Field
 from plumbline.api import (
     N_,
     Analysis,
+    Certainty,
     Feedback,
     Georeference,
     LayerRef,
     Params,
+    PickedPoints,
     Point,
     Point3,
     Points,
@@ -39,14 +41,20 @@ from plumbline.api import (
     Scene,
     Value,
     azimuth,
+    azimuth_sigma,
     cell_positions,
+    certainty,
     crs_units,
+    expanded,
     geodesic,
     grid_crossings,
+    length_sigma,
     parabola_arcs,
+    picked_layers,
     rise_and_fall,
     sample_bilinear,
     slope,
+    slope_sigma,
     tr,
 )
 
@@ -58,6 +66,7 @@ class DistanceParams(Params):
         Point3, Field(title=N_("Start point"), description=N_("Where the line begins."))
     ]
     end: Annotated[Point3, Field(title=N_("End point"), description=N_("Where the line ends."))]
+    picked: PickedPoints = ()
 
 
 @dataclass(frozen=True)
@@ -128,33 +137,56 @@ class Distance(Analysis[DistanceParams]):
     )
     Params = DistanceParams
 
-    def prepare(self, scene: Scene, params: DistanceParams) -> Plane:
-        return Plane(scene.georeference)
+    def layers(self, params: DistanceParams) -> list[str]:
+        return picked_layers(params.picked)
 
-    def compute(self, inputs: Plane, params: DistanceParams, feedback: Feedback) -> Result:
+    def prepare(self, scene: Scene, params: DistanceParams) -> tuple[Plane, Certainty]:
+        return Plane(scene.georeference), certainty(scene, params.picked, 2)
+
+    def compute(
+        self, inputs: tuple[Plane, Certainty], params: DistanceParams, feedback: Feedback
+    ) -> Result:
         start, end = params.start, params.end
-        horizontal, vertical = inputs.leg(start, end)
+        sure = self._sure(*inputs, params)
+        notes = inputs[1].notes
+        plane = inputs[0]
+        horizontal, vertical = plane.leg(start, end)
         angle, percent = slope(horizontal, vertical)
-        grid = None if inputs.geographic else azimuth(end[0] - start[0], end[1] - start[1])
-        true, ground, doubts = self._on_earth(inputs.georeference, start, end)
+        grid = None if plane.geographic else azimuth(end[0] - start[0], end[1] - start[1])
+        true, ground, doubts = self._on_earth(plane.georeference, start, end)
         if horizontal == 0:
             doubts = [tr("Both points are at the same place on the map: there is no azimuth.")]
         return Result(
             values={
-                "distance": Value(math.hypot(horizontal, vertical), "m"),
-                "horizontal": Value(horizontal, "m"),
-                "vertical": Value(vertical, "m"),
-                "slope": Value(angle, "°"),
-                "slope_percent": Value(percent, "%"),
-                "azimuth_grid": Value(grid, "°"),
-                "azimuth_true": Value(true, "°"),
-                "ground_distance": Value(ground, "m"),
+                "distance": Value(math.hypot(horizontal, vertical), "m", sure.get("distance")),
+                "horizontal": Value(horizontal, "m", sure.get("horizontal")),
+                "vertical": Value(vertical, "m", sure.get("vertical")),
+                "slope": Value(angle, "°", sure.get("slope")),
+                "slope_percent": Value(percent, "%", sure.get("slope_percent")),
+                "azimuth_grid": Value(grid, "°", sure.get("azimuth_grid")),
+                "azimuth_true": Value(true, "°", sure.get("azimuth_true")),
+                "ground_distance": Value(ground, "m", sure.get("ground_distance")),
             },
-            warnings=[*inputs.notes(), *doubts],
+            warnings=[*plane.notes(), *doubts, *notes],
             # What the canvas draws, and the number it writes beside it.
             points=(start, end),
             headline="distance",
         )
+
+    @staticmethod
+    def _sure(plane: Plane, points: Certainty, params: DistanceParams) -> dict[str, float | None]:
+        """Return the 95 % uncertainty of each value that follows from its points."""
+        if not points.known:
+            return {}
+        # Both ends move on their own: a difference is as unsure as both together.
+        both = math.hypot(*points.sigma.tolist())
+        horizontal, vertical = plane.leg(params.start, params.end)
+        angle, percent = slope_sigma(horizontal, vertical, both)
+        turn = azimuth_sigma(horizontal, both)
+        lengths = dict.fromkeys(("distance", "horizontal", "vertical", "ground_distance"), both)
+        sigma = {**lengths, "slope": angle, "slope_percent": percent}
+        sigma |= {"azimuth_grid": turn, "azimuth_true": turn}
+        return {name: expanded(value) for name, value in sigma.items()}
 
     @staticmethod
     def _on_earth(
@@ -199,6 +231,7 @@ class PolylineParams(Params):
             json_schema_extra={"widget": "layer", "kinds": ["raster"]},
         ),
     ] = None
+    picked: PickedPoints = ()
 
 
 @dataclass(frozen=True)
@@ -211,6 +244,7 @@ class Ground:
 
     plane: Plane
     surface: RasterData | None
+    sure: Certainty
 
 
 @dataclass(frozen=True)
@@ -253,12 +287,14 @@ class Polyline(Analysis[PolylineParams]):
     def layers(self, params: PolylineParams) -> list[str]:
         # The runner looks these up, refuses ids that do not exist, and writes path and SHA-256 of
         # each into the result.
-        return [] if params.surface is None else [params.surface]
+        picked = picked_layers(params.picked)
+        return list(dict.fromkeys([*picked, *([] if params.surface is None else [params.surface])]))
 
     def prepare(self, scene: Scene, params: PolylineParams) -> Ground:
         plane = Plane(scene.georeference)
+        sure = certainty(scene, params.picked, len(params.points))
         if params.surface is None:
-            return Ground(plane, None)
+            return Ground(plane, None, sure)
         layer = scene[params.surface]
         if not isinstance(layer.data, RasterData) or layer.data.role != "terrain":
             # The parameter is valid, but this layer cannot answer: that is a refusal (exit code 4).
@@ -269,14 +305,14 @@ class Polyline(Analysis[PolylineParams]):
                 ),
                 tr("Choose a GeoTIFF of heights as surface."),
             )
-        return Ground(plane, layer.data)
+        return Ground(plane, layer.data, sure)
 
     def compute(self, inputs: Ground, params: PolylineParams, feedback: Feedback) -> Result:
         if inputs.surface is None:
             points = tuple((p[0], p[1], p[2]) for p in params.points if len(p) == 3)
             legs = _legs(inputs.plane, points)
             up, down = rise_and_fall(np.cumsum([0.0, *legs.rises]))
-            return _polyline_result(inputs.plane, points, legs, None, up, down)
+            return _polyline_result(inputs, points, legs, None, up, down)
         points = _with_heights(params.points, inputs.surface, inputs.plane)
         legs = _legs(inputs.plane, points)
         parts = []
@@ -285,7 +321,7 @@ class Polyline(Analysis[PolylineParams]):
             feedback.step(n, len(legs.horizontal), tr("Laying the line on the surface"))
             parts.append(_on_surface(inputs.surface, points[n], points[n + 1], horizontal))
         length, up, down = (float(v) for v in np.sum(parts, axis=0))
-        return _polyline_result(inputs.plane, points, legs, length, up, down)
+        return _polyline_result(inputs, points, legs, length, up, down)
 
 
 def _legs(plane: Plane, points: tuple[Point3, ...]) -> Legs:
@@ -339,23 +375,30 @@ def _on_surface(
 
 
 def _polyline_result(
-    plane: Plane,
+    inputs: Ground,
     points: tuple[Point3, ...],
     legs: Legs,
     surface_length: float | None,
     ascent: float,
     descent: float,
 ) -> Result:
+    space = horizontal = None
+    unit = crs_units(inputs.plane.georeference.crs)
+    if inputs.sure.known and unit.horizontal is not None:
+        scale = [unit.horizontal, unit.horizontal, unit.vertical]
+        metres = (np.array(points) - points[0]) * scale
+        space = expanded(length_sigma(metres, inputs.sure.sigma))
+        horizontal = expanded(length_sigma(metres[:, :2], inputs.sure.sigma))
     return Result(
         values={
-            "length": Value(legs.length, "m"),
-            "horizontal_length": Value(math.fsum(legs.horizontal), "m"),
+            "length": Value(legs.length, "m", space),
+            "horizontal_length": Value(math.fsum(legs.horizontal), "m", horizontal),
             # Null, not a copy of another length: without a surface it is not known.
             "surface_length": Value(surface_length, "m"),
             "ascent": Value(ascent, "m"),
             "descent": Value(descent, "m"),
         },
-        warnings=plane.notes(),
+        warnings=[*inputs.plane.notes(), *inputs.sure.notes],
         points=points,
         headline="length",
     )

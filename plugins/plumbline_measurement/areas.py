@@ -14,9 +14,11 @@ from pydantic import Field
 from plumbline.api import (
     N_,
     Analysis,
+    Certainty,
     Feedback,
     LayerRef,
     Params,
+    PickedPoints,
     Point,
     Point3,
     Polygon,
@@ -26,8 +28,13 @@ from plumbline.api import (
     Result,
     Scene,
     Value,
+    area_sigma,
     best_fit_plane,
+    certainty,
     crs_units,
+    expanded,
+    length_sigma,
+    picked_layers,
     read_grid,
     sample_bilinear,
     shoelace,
@@ -63,14 +70,16 @@ class AreaParams(Params):
             json_schema_extra={"widget": "layer", "kinds": ["raster"]},
         ),
     ] = None
+    picked: PickedPoints = ()
 
 
 @dataclass(frozen=True)
 class Floor:
-    """Snapshot: the plane of the project and the surface."""
+    """Snapshot: the plane of the project, the surface, and how sure the corners are."""
 
     plane: Plane
     surface: RasterData | None
+    sure: Certainty
 
 
 class Area(Analysis[AreaParams]):
@@ -97,19 +106,21 @@ class Area(Analysis[AreaParams]):
         return []
 
     def layers(self, params: AreaParams) -> list[str]:
-        return [] if params.surface is None else [params.surface]
+        picked = picked_layers(params.picked)
+        return list(dict.fromkeys([*picked, *([] if params.surface is None else [params.surface])]))
 
     def prepare(self, scene: Scene, params: AreaParams) -> Floor:
         plane = Plane(scene.georeference)
+        sure = certainty(scene, params.picked, len(params.polygon))
         if params.surface is None:
-            return Floor(plane, None)
+            return Floor(plane, None, sure)
         layer = scene[params.surface]
         if not isinstance(layer.data, RasterData) or layer.data.role != "terrain":
             raise RefusedError(
                 tr("“{name}” is no terrain raster.", name=layer.name),
                 tr("Choose a GeoTIFF of heights as surface."),
             )
-        return Floor(plane, layer.data)
+        return Floor(plane, layer.data, sure)
 
     def compute(self, inputs: Floor, params: AreaParams, feedback: Feedback) -> Result:
         plane = inputs.plane
@@ -125,17 +136,37 @@ class Area(Analysis[AreaParams]):
         legs = [plane.leg(a, b) for a, b in pairwise((*drawn, drawn[0]))]
         if not solid:
             warnings.append(tr("The corners have no height: the perimeter is horizontal."))
+        on_map, in_plane, around = _sigmas(inputs, points, own)
+        perimeter = math.fsum(math.hypot(h, v) for h, v in legs)
+        plane_area = None if own is None else abs(shoelace(own))
         return Result(
             values={
-                "area_horizontal": Value(horizontal, "m²"),
-                "area_plane": Value(None if own is None else abs(shoelace(own)), "m²"),
+                "area_horizontal": Value(horizontal, "m²", on_map),
+                "area_plane": Value(plane_area, "m²", None if own is None else in_plane),
                 "area_surface": Value(_along(inputs, corners, feedback), "m²"),
-                "perimeter": Value(math.fsum(math.hypot(h, v) for h, v in legs), "m"),
+                "perimeter": Value(perimeter, "m", around),
             },
-            warnings=warnings,
+            warnings=[*warnings, *inputs.sure.notes],
             points=(*drawn, drawn[0]),
             headline="area_horizontal",
         )
+
+
+def _sigmas(
+    inputs: Floor, points: FloatArray, own: FloatArray | None
+) -> tuple[float | None, float | None, float | None]:
+    """Return the 95 % uncertainties of both areas and of the perimeter."""
+    unit = crs_units(inputs.plane.georeference.crs)
+    if not inputs.sure.known or unit.horizontal is None:
+        return None, None, None
+    sigma = inputs.sure.sigma
+    metres = (points - points[0]) * [unit.horizontal, unit.horizontal, unit.vertical]
+    flat = metres[:, :2] if own is None else own
+    return (
+        expanded(area_sigma(metres[:, :2], sigma)),
+        expanded(area_sigma(flat, sigma)),
+        expanded(length_sigma(metres, sigma, closed=True)),
+    )
 
 
 def ring_of(points: tuple[Point, ...]) -> shapely.Polygon:

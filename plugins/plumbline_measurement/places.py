@@ -13,11 +13,14 @@ from pydantic import Field
 from plumbline.api import (
     N_,
     Analysis,
+    Certainty,
     Feedback,
     Georeference,
     LayerRef,
     LayerRefs,
     Params,
+    PickedPoint,
+    PickedPoints,
     Point,
     Point3,
     PointCloudData,
@@ -32,9 +35,12 @@ from plumbline.api import (
     UsageError,
     Value,
     azimuth,
+    certainty,
     crs_text,
     crs_units,
+    expanded,
     parse_crs,
+    picked_layers,
     surface,
     tr,
     transformer,
@@ -347,14 +353,17 @@ class HeightParams(Params):
             json_schema_extra={"widget": "layer", "kinds": ["mesh", "bim", "pointcloud"]},
         ),
     ] = None
+    picked: PickedPoints = ()
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Snapshot: the ground, and the points of the object that may be its top."""
+    """Snapshot: the ground, the points of the object that may be its top, how sure both are."""
 
     georeference: Georeference
     ground: Surface
+    point: Certainty
+    height: Certainty
     corners: FloatArray = field(default_factory=lambda: np.empty((0, 3)))
 
 
@@ -383,22 +392,26 @@ class Height(Analysis[HeightParams]):
         return []
 
     def layers(self, params: HeightParams) -> list[str]:
-        return [params.ground, *([] if params.object is None else [params.object])]
+        named = [params.ground, *([] if params.object is None else [params.object])]
+        return list(dict.fromkeys([*named, *picked_layers(params.picked)]))
 
     def prepare(self, scene: Scene, params: HeightParams) -> Standing:
         ground = surface(scene, params.ground)
+        on_ground = PickedPoint(layer=params.ground)
+        point = certainty(scene, (*params.picked, on_ground), 2)
         if params.object is None:
-            return Standing(scene.georeference, ground)
+            return Standing(scene.georeference, ground, point, Certainty(np.empty(0)))
+        height = certainty(scene, (PickedPoint(layer=params.object), on_ground), 2)
         data = scene[params.object].data
         if isinstance(data, PointCloudData):
-            return Standing(scene.georeference, ground, data.points)
+            return Standing(scene.georeference, ground, point, height, data.points)
         corners = getattr(surface(scene, params.object).data, "vertices", None)
         if corners is None:
             raise RefusedError(
                 tr("A terrain raster holds no object."),
                 tr("Choose a mesh, a building model or a point cloud."),
             )
-        return Standing(scene.georeference, ground, corners)
+        return Standing(scene.georeference, ground, point, height, corners)
 
     def compute(self, inputs: Standing, params: HeightParams, feedback: Feedback) -> Result:
         factor = crs_units(inputs.georeference.crs).vertical
@@ -407,7 +420,7 @@ class Height(Analysis[HeightParams]):
         if params.point is not None:
             x, y, z = params.point
             ground = _height(float(inputs.ground.heights(np.array([[x, y]]), feedback)[0]), x, y)
-            values["height"] = Value((z - ground) * factor, "m")
+            values["height"] = Value((z - ground) * factor, "m", _difference(inputs.point))
             values["ground"] = Value(ground * factor, "m")
             points = [(x, y, ground), params.point]
         if params.footprint is not None:
@@ -415,13 +428,25 @@ class Height(Analysis[HeightParams]):
             under = inputs.ground.heights(np.asarray(ring.exterior.coords)[:-1, :2], feedback)
             base = _height(float(under.min()), *ring.exterior.coords[int(np.argmin(under))][:2])
             top = _highest(inputs.corners, ring)
-            values["object_height"] = Value((float(top[2]) - base) * factor, "m")
+            size, sure = (float(top[2]) - base) * factor, _difference(inputs.height)
+            values["object_height"] = Value(size, "m", sure)
             values["base"] = Value(base * factor, "m")
             values["top"] = Value(float(top[2]) * factor, "m")
             x, y = float(top[0]), float(top[1])
             points = points or [(x, y, base), (x, y, float(top[2]))]
         headline = "height" if params.point is not None else "object_height"
-        return Result(values=values, points=tuple(points), headline=headline)
+        notes = [*inputs.point.notes, *inputs.height.notes]
+        return Result(
+            values=values,
+            points=tuple(points),
+            warnings=list(dict.fromkeys(notes)),
+            headline=headline,
+        )
+
+
+def _difference(ends: Certainty) -> float | None:
+    """Return the 95 % uncertainty of the difference of two heights."""
+    return expanded(math.hypot(*ends.sigma.tolist())) if ends.known else None
 
 
 def _highest(corners: FloatArray, ring: object) -> FloatArray:

@@ -48,6 +48,15 @@ class Analysis(ABC, Generic[P]):
         """Return the ids of the layers that the request reads, for provenance."""
         return []
 
+    def schemes(self, params: P) -> list[str]:
+        """Return the ids of the schemes that the request reads besides the one it runs under.
+
+        What they add and hide something of is loaded, goes into provenance and is replayed. An id
+        that `layers` names too is the scheme's where the scene has no layer of that id; ids that
+        are none are left alone.
+        """
+        return []
+
     @abstractmethod
     def prepare(self, scene: Scene, params: P) -> Any:
         """Return a snapshot of what `compute` needs; runs on the scene's thread."""

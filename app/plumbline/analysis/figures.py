@@ -76,8 +76,8 @@ def _style() -> dict[str, Any]:
     return {
         "font.family": _families(),
         "font.size": 9.0,
+        # One weight for all: free fonts with Chinese have no bold, and half a line would stand out.
         "axes.titlesize": 11.0,
-        "axes.titleweight": "bold",
         "axes.titlelocation": "left",
         "axes.titlepad": 10.0,
         "axes.labelcolor": colors["muted"],

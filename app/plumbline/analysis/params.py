@@ -106,7 +106,7 @@ def _only_ring(rings: object) -> Any:
 Polygon: TypeAlias = Annotated[
     tuple[Point, ...],
     BeforeValidator(_read_polygon),
-    Field(min_length=3, json_schema_extra={"widget": "points"}),
+    Field(min_length=3, json_schema_extra={"widget": "points", "closed": True}),
 ]
 
 

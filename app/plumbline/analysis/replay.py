@@ -103,8 +103,11 @@ def _scene(stored: Stored, folder: Path, feedback: Feedback) -> tuple[Scene, lis
         if item.sha256 is not None and now != item.sha256:
             text = tr("The file “{name}” has changed since.", name=source.name)
             changed.append(Difference(f"input {item.id}", item.sha256, now, text))
+    schemes = list(stored.provenance.schemes_read)
     if stored.provenance.scheme_definition is not None:
-        scene.set_schemes([stored.provenance.scheme_definition])
+        own = stored.provenance.scheme_definition
+        schemes = [own, *(scheme for scheme in schemes if scheme.id != own.id)]
+    scene.set_schemes(schemes)
     return scene, changed
 
 

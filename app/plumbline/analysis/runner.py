@@ -46,6 +46,7 @@ class Prepared:
     styles: dict[str, dict[str, Any]]
     lods: dict[str, str | None]
     scheme: Scheme | None
+    schemes: tuple[Scheme, ...]
     crs: str | None
     warnings: list[str]
 
@@ -78,6 +79,7 @@ class Prepared:
             "crs": self.crs,
             "scheme": self.request.scheme,
             "scheme_definition": None if self.scheme is None else asdict(self.scheme),
+            "schemes_read": [asdict(scheme) for scheme in self.schemes],
             "engine": engine_versions(),
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 6),
@@ -130,7 +132,8 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
     params, unresolved = resolve(analysis.Params, params, scene)
     _raise_errors(analysis_id, unresolved)
     valid = _valid(analysis, params)
-    layer_ids = list(dict.fromkeys([*analysis.layers(valid), *named.values()]))
+    read = _schemes_read(analysis, valid, scene.schemes)
+    layer_ids = _layer_ids(analysis, valid, named, read, _known_layers(scene))
     _raise_absent(scene, layer_ids)
     problems = tuple(
         Problem(_field_of(valid, layer_id, named), _no_layer(layer_id, scene))
@@ -150,13 +153,21 @@ def begin(analysis_id: str, scene: Scene, params: Mapping[str, Any], scheme: str
         styles={layer_id: _standing(scene, layer) for layer_id, layer in layers.items()},
         lods={layer_id: layer.metadata.get("lod") for layer_id, layer in layers.items()},
         scheme=scene.active_scheme,
+        schemes=read,
         crs=scene.georeference.crs_text,
         warnings=[p.message for p in problems if p.severity != "error"],
     )
 
 
-def needed_layers(analysis_id: str, params: Mapping[str, Any]) -> list[str]:
+def needed_layers(
+    analysis_id: str, params: Mapping[str, Any], scene: Scene | None = None
+) -> list[str]:
     """Return the ids of the layers that a request reads, so that no others need be loaded.
+
+    Parameters
+    ----------
+    scene : Scene, optional
+        The project without its data: its schemes say which layers they need.
 
     Raises
     ------
@@ -166,7 +177,35 @@ def needed_layers(analysis_id: str, params: Mapping[str, Any]) -> list[str]:
     analysis = registry.get(analysis_id)()
     named = references(analysis.Params, params)
     valid = _valid(analysis, without_references(analysis.Params, params))
-    return list(dict.fromkeys([*analysis.layers(valid), *named.values()]))
+    read = () if scene is None else _schemes_read(analysis, valid, scene.schemes)
+    known = set() if scene is None else _known_layers(scene)
+    return _layer_ids(analysis, valid, named, read, known)
+
+
+def _known_layers(scene: Scene) -> set[str]:
+    return {*scene.layer_ids, *(entry.id for entry in scene.absent)}
+
+
+def _schemes_read(
+    analysis: Analysis[Any], params: Params, schemes: tuple[Scheme, ...]
+) -> tuple[Scheme, ...]:
+    """Return the schemes that a request names, in the order of the scene."""
+    wanted = analysis.schemes(params)
+    return tuple(scheme for scheme in schemes if scheme.id in wanted)
+
+
+def _layer_ids(
+    analysis: Analysis[Any],
+    params: Params,
+    named: Mapping[str, str],
+    schemes: tuple[Scheme, ...],
+    known: set[str],
+) -> list[str]:
+    """Return the layers of a request: its own, those of its references and of its schemes."""
+    of_schemes = [i for s in schemes for i in (*s.layers, *(ref.layer for ref in s.hidden))]
+    names = {scheme.id for scheme in schemes} - known
+    own = [i for i in analysis.layers(params) if i not in names]
+    return list(dict.fromkeys([*own, *named.values(), *of_schemes]))
 
 
 def run(
@@ -251,11 +290,19 @@ def _field_of(params: Params, layer_id: str, named: Mapping[str, str]) -> str:
     for name, layer in named.items():
         if layer == layer_id:
             return name
-    for name in type(params).model_fields:
-        value = getattr(params, name)
-        if value == layer_id or (isinstance(value, tuple) and layer_id in value):
+    for name, value in params.model_dump(mode="json").items():
+        if _names(value, layer_id):
             return name
     return ""
+
+
+def _names(value: Any, layer_id: str) -> bool:
+    """Tell whether a parameter is a layer's id, or holds it somewhere inside."""
+    if isinstance(value, dict):
+        return any(_names(item, layer_id) for item in value.values())
+    if isinstance(value, list):
+        return any(_names(item, layer_id) for item in value)
+    return bool(value == layer_id)
 
 
 def _late_digest(source: Source) -> str | None:
