@@ -56,7 +56,8 @@ class Sky:
         Highest covered elevation, degrees; NaN where nothing stands.
     covered : Intervals
 
-    The errors are half the difference between the means over the even and over the odd azimuths.
+    The errors are the greatest deviation among the means over every third azimuth: those of a rule
+    three times as coarse, and none of the three is the mirror image of both others.
     """
 
     view_factor: float
@@ -83,13 +84,13 @@ def sky_of(
     corners : (M, 3, 3) float64
         Triangles relative to the eye: x east, y north, z up, metres.
     step : float
-        Degrees between azimuths; 360 must be an even number of them.
+        Degrees between azimuths; 360 must be three times a whole number of them.
     radius : float
         What is farther away horizontally does not count, metres.
     """
     count = round(360.0 / step)
-    if count % 2 or abs(count * step - 360.0) > 1e-9:
-        raise ValueError("360 degrees must be an even number of steps")
+    if count % 3 or abs(count * step - 360.0) > 1e-9:
+        raise ValueError("360 degrees must be three times a whole number of steps")
     azimuths = Azimuths(step / 2, step, count)
     horizon = np.full(count, -np.inf)
     covered = Intervals(*(np.empty(0, t) for t in (np.intp, float, float, np.intp)))
@@ -113,8 +114,9 @@ def sky_of(
 
 def _mean(values: FloatArray) -> tuple[float, float]:
     """Return the mean over all azimuths and its error."""
-    error = abs(float(values[::2].mean() - values[1::2].mean())) / 2
-    return max(float(values.mean()), 0.0), error
+    mean = float(values.mean())
+    error = float(np.abs([values[n::3].mean() - mean for n in range(3)]).max())
+    return max(mean, 0.0), error
 
 
 def _joined(azimuth: Indices, low: FloatArray, high: FloatArray, triangle: Indices) -> Intervals:

@@ -1,0 +1,177 @@
+"""Where an eye is, in metres among the obstacles, and what is wrong with the place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.api import (
+    Georeference,
+    ObstacleLayers,
+    Obstacles,
+    Point,
+    RefusedError,
+    heights_from_above,
+    tr,
+    winding_numbers,
+)
+
+FloatArray = NDArray[np.float64]
+
+#: An eye this far under the terrain is on it, metres: heights are kept with that many digits.
+ON_GROUND = 0.001
+#: A body that encloses the eye this many times holds it; less is an open surface nearby.
+_INSIDE = 0.75
+_BATCH = 500_000
+#: Terrain is taken this much farther than asked, metres: a few cells of the coarsest models.
+MARGIN = 100.0
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A place in the frame of the obstacles, and what a reader must know of it.
+
+    Attributes
+    ----------
+    place : (3,) float64
+        Metres of the frame.
+    point : (x, y, z)
+        Project CRS.
+    """
+
+    place: FloatArray
+    point: tuple[float, float, float]
+    warnings: tuple[str, ...] = ()
+
+
+def eye_at(point: Point, height: float, layers: ObstacleLayers, obstacles: Obstacles) -> Eye:
+    """Return where an eye is.
+
+    Parameters
+    ----------
+    point : (x, y) or (x, y, z)
+        Project CRS. Without z the eye is `height` metres above the terrain, or above what a plumb
+        line from above meets first where the project has no terrain.
+
+    Raises
+    ------
+    RefusedError
+        If there is no height at the place, or the eye is under ground or inside something.
+    """
+    frame = layers.frame
+    flat = np.array([point[:2]], dtype=np.float64)
+    ground = float(frame.local_height(layers.ground_heights(flat))[0])
+    place = frame.local([*point[:2], frame.origin[2]])
+    if len(point) == 3:
+        place[2] = frame.local(point)[2]
+    else:
+        below = ground if layers.ground is not None else _from_above(obstacles, place)
+        if not np.isfinite(below):
+            raise RefusedError(
+                tr("There is no ground at {x:.2f}, {y:.2f}.", x=point[0], y=point[1]),
+                tr("Give the height of the point as a third number, or a place on the terrain."),
+            )
+        place[2] = below + height
+    if place[2] < ground - ON_GROUND:
+        raise RefusedError(
+            tr(
+                "The point {x:.2f}, {y:.2f} lies {depth:.2f} m under the terrain.",
+                x=point[0],
+                y=point[1],
+                depth=ground - place[2],
+            ),
+            tr("Give a greater height, or leave it out to stand on the terrain."),
+        )
+    place, warnings = _on_triangles(place, layers, obstacles)
+    _refuse_inside(place, point, obstacles)
+    at = frame.project(place)
+    return Eye(place, (float(at[0]), float(at[1]), float(at[2])), warnings)
+
+
+def _from_above(obstacles: Obstacles, place: FloatArray) -> float:
+    if len(obstacles.triangles) == 0:
+        return float("nan")
+    caster = obstacles.caster()
+    return float(heights_from_above(caster, place[None, :2], float(caster.high[2]) + 1.0)[0])
+
+
+def _on_triangles(
+    place: FloatArray, layers: ObstacleLayers, obstacles: Obstacles
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Lift an eye that lies on the bilinear terrain but under the triangles that stand for it."""
+    ground = None if layers.ground is None else layers.ground.layer.id
+    owners = [n for n, e in enumerate(obstacles.entities) if e.layer == ground]
+    corners = obstacles.corners[np.isin(obstacles.owner, owners)]
+    x, y = place[:2]
+    low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
+    near = ((low <= [x, y]) & (high >= [x, y])).all(axis=1)
+    height = max((_height_in(one, x, y) for one in corners[near]), default=-np.inf)
+    if place[2] >= height:
+        return place, ()
+    lifted = np.array([x, y, height])
+    if height - place[2] < ON_GROUND:
+        return lifted, ()
+    text = tr(
+        "The point was lifted by {lift:.3f} m onto the triangles between the cells of the terrain.",
+        lift=height - place[2],
+    )
+    return lifted, (text,)
+
+
+def _height_in(triangle: FloatArray, x: float, y: float) -> float:
+    """Return the height of a triangle over a place, -inf beside it."""
+    a, b, c = triangle
+    det = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+    if det == 0:
+        return -np.inf
+    u = ((x - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (y - a[1])) / det
+    v = ((b[0] - a[0]) * (y - a[1]) - (x - a[0]) * (b[1] - a[1])) / det
+    if min(u, v, 1 - u - v) < -1e-9:
+        return -np.inf
+    return float(a[2] + u * (b[2] - a[2]) + v * (c[2] - a[2]))
+
+
+def _refuse_inside(place: FloatArray, point: Point, obstacles: Obstacles) -> None:
+    """Refuse an eye inside a closed body: it would see nothing, or through its walls."""
+    total = np.zeros(len(obstacles.entities))
+    for start in range(0, len(obstacles.triangles), _BATCH):
+        part = slice(start, start + _BATCH)
+        corners = obstacles.vertices[obstacles.triangles[part]] - place
+        total += winding_numbers(corners, obstacles.owner[part], len(total))
+    inside = np.flatnonzero(np.abs(total) > _INSIDE)
+    if len(inside):
+        raise RefusedError(
+            tr(
+                "The point {x:.2f}, {y:.2f} lies inside “{name}”.",
+                x=point[0],
+                y=point[1],
+                name=obstacles.names[inside[0]],
+            ),
+            tr("Choose a place outside, or leave that layer out of the obstacles."),
+        )
+
+
+def box_around(
+    layers: ObstacleLayers, points: list[Point], radius: float | None
+) -> tuple[float, float, float, float] | None:
+    """Return the box of the terrain that is needed, project CRS; None for all of it."""
+    if radius is None:
+        return None
+    flat = np.array([point[:2] for point in points])
+    # Cells beyond the box give the heights between their centres and those within.
+    reach = (radius + MARGIN) / layers.frame.scale[0]
+    low, high = flat.min(axis=0) - reach, flat.max(axis=0) + reach
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def north_at(georeference: Georeference, point: Point) -> tuple[float, str]:
+    """Return what turns azimuths of the grid into those of the result, degrees, and their north.
+
+    Azimuths are true where the project lies on the earth; a plane without CRS has its own north.
+    """
+    try:
+        return georeference.convergence(point[0], point[1]), "true"
+    except RefusedError:
+        return 0.0, "grid"
