@@ -12,9 +12,21 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from plumbline.api import LayerRef, LayerRefs, Params, Point, Point3, Points, Problem
+from plumbline.api import (
+    EntityRefs,
+    LayerRef,
+    LayerRefs,
+    Params,
+    Point,
+    Point3,
+    Points,
+    Polygon,
+    Problem,
+    Region,
+)
 from plumbline.core.i18n import translator
-from plumbline.ui_kit.editors import FieldSpec, field_spec, make_editor
+from plumbline.ui_kit.editors import AnyEditor, make_editor
+from plumbline.ui_kit.field_specs import FieldSpec, field_spec
 from plumbline.ui_kit.fields import CoordinateEdit, PointsEdit, UnitSpinBox
 from plumbline.ui_kit.forms import ParameterForm
 from plumbline.ui_kit.gallery import Quality, SampleParams
@@ -262,9 +274,79 @@ def test_hidden_fields_are_set_by_the_panel(themed: QApplication, qtbot: QtBot) 
     assert form.params() == Two(shown=1, kept=7)
 
 
-def test_a_type_without_an_editor_is_a_defect(themed: QApplication) -> None:
-    with pytest.raises(TypeError, match="no editor for field 'x'"):
-        make_editor(FieldSpec("x", dict, False, "X", ""))
+def test_what_has_no_editor_is_typed_as_json_or_as_a_word(themed: QApplication) -> None:
+    editor = make_editor(FieldSpec("x", dict, False, "X", ""))
+    assert isinstance(editor, AnyEditor)
+    for value in ({"step": 5, "名称": "甲"}, [1, 2.5], "great_cold", 7, None):
+        editor.put(value)
+        assert editor.get() == value
+
+
+class Places(Params):
+    area: Region
+    base: Literal["lowest", "mean"] | LayerRef = "lowest"
+    surface: LayerRef | LayerRefs
+    things: EntityRefs
+    ring: Polygon | None = None
+    step: int = 1
+    site: Annotated[str, Field(json_schema_extra={"advanced": False})] = "A"
+
+
+@pytest.fixture
+def places(themed: QApplication, qtbot: QtBot) -> ParameterForm:
+    form = ParameterForm(Places, fold=True)
+    qtbot.addWidget(form)
+    form.set_layers(LAYERS, {"surface": {"dsm"}})
+    form.show()
+    return form
+
+
+RING = ((0.0, 0.0), (10.0, 0.0), (10.0, 10.0))
+HOLE = ((6.0, 1.0), (8.0, 1.0), (8.0, 3.0))
+
+
+def test_regions_words_or_layers_and_entities(places: ParameterForm) -> None:
+    wanted = Places(
+        area=((RING, HOLE), (RING,)), base="city", surface="dsm",
+        things=({"layer": "city", "entities": ("b1", "b2")}, "dsm"), ring=RING,
+    )  # fmt: skip
+    places.set_values(wanted)
+    shown = places.params()
+    assert shown == wanted.model_copy(update={"surface": ("dsm",), "things": shown.things})
+    # The list ticks layers in its own order.
+    assert {one.layer: one.entities for one in shown.things} == {"dsm": (), "city": ("b1", "b2")}
+    places.set_values({"area": RING, "base": "mean"})
+    assert places.params().area == ((RING,),)
+    assert places.params().base == "mean"
+    places.set_values({"area": None})
+    assert set(places.errors()) == {"area"}
+
+
+def test_a_shape_can_be_pasted(places: ParameterForm) -> None:
+    places.set_values({"surface": "dsm", "things": ("city",)})
+    field = places.editor("area").findChild(PointsEdit).text_edit
+    field.setPlainText("POLYGON ((0 0, 10 0, 10 10, 0 0), (6 1, 8 1, 8 3, 6 1))")
+    assert places.params().area == ((RING, HOLE),)
+    field.setPlainText('{"type": "Polygon", "coordinates": [[[0,0],[10,0],[10,10],[0,0]]]}')
+    assert places.params().area == ((RING,),)
+    field.setPlainText('{"type": ')
+    assert set(places.errors()) == {"area"}
+
+
+def test_what_has_a_default_is_folded_away_until_it_is_wrong(
+    places: ParameterForm, qtbot: QtBot
+) -> None:
+    assert places.editor("site").isVisible()
+    assert not places.editor("step").isVisible()
+    places.set_problems([Problem("step", "Too fine for this city.")])
+    assert places.editor("step").isVisible()
+    assert "Too fine for this city." in messages(places)
+
+
+def test_a_field_offers_the_layers_that_fit_it(places: ParameterForm) -> None:
+    places.set_values({"surface": ("dsm", "city"), "things": ("dsm", "city")})
+    assert places.values()["surface"] == ("dsm",)
+    assert places.values()["things"] == ("dsm", "city")
 
 
 def test_spec_reads_unit_limits_and_title() -> None:

@@ -8,7 +8,7 @@ everything.
 from plumbline.ui_kit.buttons import button, tool_button
 from plumbline.ui_kit.charts import Chart, Series
 from plumbline.ui_kit.dock import make_dock
-from plumbline.ui_kit.editors import LayerChoice
+from plumbline.ui_kit.field_specs import LayerChoice
 from plumbline.ui_kit.fields import (
     ColorButton,
     ComboBox,

@@ -321,6 +321,14 @@ class PointsEdit(QWidget):
         self._points = kept
         self._show_count()
 
+    def set_text(self, text: str) -> None:
+        """Show a text that is no list of points, without emitting a signal."""
+        blocked = self.text_edit.blockSignals(True)
+        self.text_edit.setPlainText(text)
+        self.text_edit.blockSignals(blocked)
+        self._points = [] if not text else None
+        self._show_count()
+
     def add_point(self, point: Iterable[float]) -> None:
         """Append a picked point and tell it."""
         self.set_points([*(self._points or []), tuple(point)])

@@ -5,7 +5,7 @@ Whatever the user types is judged by the class itself, at once and in words besi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,10 +16,11 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 from plumbline.core.errors import Problem
 from plumbline.core.i18n import tr
 from plumbline.core.units import format_number
-from plumbline.ui_kit.editors import BoolEditor, Editor, FieldSpec, LayerChoice, field_spec
-from plumbline.ui_kit.editors import make_editor as _make_editor
+from plumbline.ui_kit.editors import BoolEditor, make_editor
+from plumbline.ui_kit.field_specs import Editor, FieldSpec, LayerChoice, field_spec
 from plumbline.ui_kit.labels import ElidedLabel, label, set_property
 from plumbline.ui_kit.live import on_language
+from plumbline.ui_kit.panel import Section
 
 LABEL_WIDTH = 112
 
@@ -33,6 +34,9 @@ class ParameterForm(QWidget):
         The class; every field must have a type that `editors` knows.
     hidden : iterable of str
         Fields that the panel sets itself; `set_values` still sets them.
+    fold : bool
+        Fold fields away that have a default and are neither picked nor layers, under “More”. A
+        field says otherwise with ``advanced`` in its ``json_schema_extra``.
     """
 
     #: What stands in the fields now (name -> value), valid or not.
@@ -47,9 +51,11 @@ class ParameterForm(QWidget):
         params_class: type[BaseModel],
         *,
         hidden: Iterable[str] = (),
+        fold: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._fold = fold
         self.params_class = params_class
         self._hidden_values: dict[str, Any] = dict.fromkeys(hidden, PydanticUndefined)
         self._rows: dict[str, _Row] = {}
@@ -59,15 +65,16 @@ class ParameterForm(QWidget):
         self._picking = ""
         self._general = label("", "error", wrap=True)
         self._general.hide()
-        self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(8)
-        self._grid.setVerticalSpacing(4)
-        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        self._grid.setColumnStretch(1, 1)
+        self._grid = _grid()
+        self._more = Section(open_=False)
+        self._more_grid = _grid()
+        self._more.body.addLayout(self._more_grid)
+        self._more.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._grid)
+        column.addWidget(self._more)
         column.addWidget(self._general)
         for name, info in params_class.model_fields.items():
             if name not in self._hidden_values:
@@ -77,12 +84,24 @@ class ParameterForm(QWidget):
         self.retranslate()
 
     def _add_row(self, spec: FieldSpec) -> None:
-        editor = _make_editor(spec)
+        editor = make_editor(spec)
         row = _Row(spec, editor)
         self._rows[spec.name] = row
-        row.place(self._grid)
+        if self._fold and self._is_advanced(spec):
+            row.place(self._more_grid)
+            self._more.show()
+            row.folded = True
+        else:
+            row.place(self._grid)
         editor.edited.connect(lambda: self._edited(spec.name))
         editor.pick_toggled.connect(lambda on: self._pick(spec.name, on))
+
+    def _is_advanced(self, spec: FieldSpec) -> bool:
+        scene = ("point", "points", "region", "layer", "layers")
+        usual = (
+            spec.widget not in scene and not self.params_class.model_fields[spec.name].is_required()
+        )
+        return bool(spec.extra.get("advanced", usual))
 
     def _put_defaults(self) -> None:
         for name, row in self._rows.items():
@@ -141,22 +160,39 @@ class ParameterForm(QWidget):
 
     # What the form is told from outside
 
-    def set_layers(self, layers: Iterable[LayerChoice | tuple[str, ...]]) -> None:
-        """Offer these layers: tuples of id, name and (for fields that ask for kinds) kind."""
+    def set_layers(
+        self,
+        layers: Iterable[LayerChoice | tuple[str, ...]],
+        fitting: Mapping[str, Container[str]] | None = None,
+    ) -> None:
+        """Offer these layers.
+
+        Parameters
+        ----------
+        layers : iterable of LayerChoice
+            Or tuples of id, name and (for fields that ask for kinds) kind.
+        fitting : mapping, optional
+            Ids that a field takes, by its name; other fields take all of the right kind.
+        """
         choices = [LayerChoice(*layer) for layer in layers]
-        for row in self._rows.values():
-            row.editor.set_layers(choices)
+        for name, row in self._rows.items():
+            taken = (fitting or {}).get(name)
+            row.editor.set_layers([c for c in choices if taken is None or c.id in taken])
         self._judge()
 
     def set_problems(self, problems: Iterable[Problem]) -> None:
         """Show what `Analysis.check` found, beside the fields, until the field is edited."""
         self._problems = {problem.field: problem for problem in problems}
         self._judge()
+        if any(name in self._rows and self._rows[name].folded for name in self._problems):
+            self._more.set_open(True)
 
     def show_all_errors(self) -> None:
         """Show also what is wrong with fields that nobody has touched yet (on Run)."""
         self._touched.update(self._rows)
         self._judge()
+        if any(self._rows[name].folded for name in self.errors() if name in self._rows):
+            self._more.set_open(True)
 
     def add_point(self, name: str, point: Iterable[float]) -> None:
         """Give a picked point to a field: it sets a point and appends to a list of points."""
@@ -171,6 +207,14 @@ class ParameterForm(QWidget):
     def editor(self, name: str) -> Editor:
         """Return the editor of one field."""
         return self._rows[name].editor
+
+    def specs(self) -> list[FieldSpec]:
+        """Return what is known of the fields that are shown, in their order."""
+        return [row.spec for row in self._rows.values()]
+
+    def edited(self, name: str) -> None:
+        """Take a value that the panel has put into a field as if the user had typed it."""
+        self._edited(name)
 
     # Inside
 
@@ -199,7 +243,8 @@ class ParameterForm(QWidget):
                 row.show_message(problem.message, problem.severity)
             else:
                 row.show_message("", "error")
-        general = self._problems.get("")
+        unshown = [p for name, p in self._problems.items() if name not in self._rows]
+        general = unshown[0] if unshown else None
         text = general.message if general is not None else ""
         if not (set(errors) - {""}):
             text = errors.get("", text)
@@ -221,9 +266,19 @@ class ParameterForm(QWidget):
 
     def retranslate(self) -> None:
         """Take up the language of the window."""
+        self._more.set_title(tr("More settings"))
         for row in self._rows.values():
             row.retranslate()
         self._judge()
+
+
+def _grid() -> QGridLayout:
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(8)
+    grid.setVerticalSpacing(4)
+    grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+    grid.setColumnStretch(1, 1)
+    return grid
 
 
 class _Row:
@@ -232,6 +287,7 @@ class _Row:
     def __init__(self, spec: FieldSpec, editor: Editor) -> None:
         self.spec = spec
         self.editor = editor
+        self.folded = False
         self.name = ElidedLabel(role="muted")
         self.name.setFixedHeight(28)
         self.message: QLabel = label("", "error", wrap=True)
@@ -293,7 +349,7 @@ def error_text(error: ErrorDetails, unit: str = "", widget: str = "") -> str:
         return tr("Choose a layer.")
     if widget == "point":
         return tr("Type three numbers, X, Y, Z, or pick a point in the scene.")
-    if widget == "points":
+    if widget in ("points", "region"):
         return tr("Type one point per line: X, Y, Z.")
     if kind in ("missing", "string_too_short") or error["input"] is None:
         return tr("Needs a value.")
