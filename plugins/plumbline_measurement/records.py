@@ -39,7 +39,7 @@ def as_csv(records: Sequence[Record], georeference: Georeference) -> str:
         points = "; ".join(" ".join(repr(float(v)) for v in point) for point in record.points)
         row = [record.name, record.request.get("analysis"), *cells, points]
         row += [georeference.crs_text, record.created, record.operator]
-        writer.writerow([_cell(cell) for cell in row])
+        writer.writerow([plain_cell(cell) for cell in row])
     return stream.getvalue()
 
 
@@ -47,7 +47,8 @@ def _column(name: str, unit: str) -> str:
     return f"{name} [{unit}]" if unit else name
 
 
-def _cell(value: Any) -> Any:
+def plain_cell(value: Any) -> Any:
+    """Return a cell that a spreadsheet takes for what it is; nothing where there is nothing."""
     # A spreadsheet runs a text that begins like a formula; names are typed by people.
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"

@@ -16,6 +16,7 @@ from plumbline.analysis.obstacles import (
     numbers_of,
     obstacle_layers,
 )
+from plumbline.analysis.paper import paper_font, paper_markup
 from plumbline.analysis.params import (
     Entities,
     EntityRefs,
@@ -157,7 +158,6 @@ from plumbline.geometry.uncertainty import (
     slope_sigma,
 )
 from plumbline.geometry.volumes import (
-    COVERAGE,
     VOLUME_BASES,
     Base,
     Changes,
@@ -172,12 +172,12 @@ from plumbline.geometry.volumes import (
 from plumbline.io.dxf_writer import Drawing, dxf_bytes
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
+from plumbline.io.writers import write_vector
 
 API_VERSION = 1
 
 __all__ = [
     "API_VERSION",
-    "COVERAGE",
     "N_",
     "OWN_WALL",
     "REFRACTION",
@@ -327,6 +327,8 @@ __all__ = [
     "nearest",
     "numbers_of",
     "obstacle_layers",
+    "paper_font",
+    "paper_markup",
     "parabola_arcs",
     "parse_crs",
     "parse_pack",
@@ -364,6 +366,7 @@ __all__ = [
     "where",
     "winding_numbers",
     "write_pack",
+    "write_vector",
     "zone_of",
     "zones",
 ]
