@@ -160,7 +160,7 @@ def run(command: Command) -> None:
     start_plugins(command)
     params = read_params(options.id, options.params, options.param)
     # What can be wrong is said before anything large is read.
-    needed = runner.needed_layers(options.id, params)
+    needed = runner.needed_layers(options.id, params, _described(options.project))
     out = Path(options.out).expanduser().absolute()
     check_folder(out)
     scene = _scene(command, needed)
@@ -172,6 +172,13 @@ def run(command: Command) -> None:
     command.answer(
         {**document(result), "out": str(path.parent)}, "\n".join(line for line in lines if line)
     )
+
+
+def _described(project: str | None) -> Scene | None:
+    """Return a project's scene without data: its schemes say which layers they need."""
+    from plumbline.services.project import build_scene, read_project
+
+    return build_scene(read_project(existing_project(project))) if project else None
 
 
 def _scene(command: Command, needed: list[str]) -> Scene:

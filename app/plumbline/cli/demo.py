@@ -82,6 +82,8 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
         "measure.count": {"polygon": square, "layers": ["models", "cloud", "pipes", "terrain"]},
         "measure.distance": {"start": points["pier"], "end": eyes["hill"]},
         "measure.polyline": {"points": [p[:2] for p in walk], "surface": "terrain"},
+        "schemes.diff": {"a": "A", "b": "B"},
+        "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
         "sightline.dome": {"point": [x, y], "obstacles": ["terrain", "models"], "radius": 400},
     }
 
