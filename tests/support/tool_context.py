@@ -116,6 +116,7 @@ class FakeContext:
         self.canvas = FakeCanvas()
         self.closed = 0
         self.exported: list[Result] = []
+        self.bar: Any = None
         self.charts: list[tuple[str, Any]] = []
         self.previews: list[tuple[str, str, dict[str, Any]]] = []
 
@@ -163,6 +164,11 @@ class FakeContext:
 
     def show_chart(self, title: str, chart: Any) -> None:
         self.charts.append((title, chart))
+
+    def show_bar(self, bar: Any) -> None:
+        self.bar = bar
+        if bar is not None:
+            bar.show()
 
     def keep(self, result: Result, name: str) -> Record:
         record = Record(

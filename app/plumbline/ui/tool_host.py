@@ -33,6 +33,7 @@ from plumbline.services.notifier import notifier
 from plumbline.services.plugins import PanelManifest
 from plumbline.services.tasks import Task, TaskRunner
 from plumbline.ui.canvas import Canvas, ToolChannel
+from plumbline.ui.canvas_bar import CanvasBar
 from plumbline.ui.poster import Poster
 from plumbline.ui.previews import Previews, Request
 from plumbline.ui_kit.panel import EmptyState, Panel
@@ -60,6 +61,7 @@ class ToolHost(QStackedWidget):
         self._panels: dict[str, Panel] = {}
         self._previews = Previews(Poster(self).post)
         self._results_group = ""
+        self._bar: CanvasBar | None = None
         #: Asks for a folder under a translated title; empty when the user gave up.
         self.ask_folder: Callable[[str], str] = self._ask_folder
         self._active = ""
@@ -140,6 +142,12 @@ class ToolHost(QStackedWidget):
     def show_chart(self, title: str, chart: QWidget) -> None:
         """Show a chart or a table in the drawer."""
         self.chart_shown.emit(title, chart)
+
+    def show_bar(self, bar: QWidget | None) -> None:
+        """Show a bar at the foot of the canvas; None takes it away."""
+        if self._bar is None:
+            self._bar = CanvasBar(self._canvas)
+        self._bar.set_content(bar)
 
     def keep(self, result: Result, name: str) -> Record:
         """Keep a result in the project."""

@@ -10,7 +10,7 @@ hooks at the end: `filled` puts values in, `live` follows the mouse, `present` d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -38,7 +38,7 @@ from plumbline.api import (
 from plumbline.ui_kit import layer_defaults
 from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.context import Mark, Running, ToolContext
-from plumbline.ui_kit.field_specs import human_name
+from plumbline.ui_kit.field_specs import Editor, FieldSpec, human_name
 from plumbline.ui_kit.fields import ComboBox, MessageBar, ProgressRow
 from plumbline.ui_kit.forms import ParameterForm
 from plumbline.ui_kit.labels import label
@@ -218,12 +218,14 @@ class AnalysisPanel(Panel):
 
     def _make_form(self, analysis: str) -> ParameterForm:
         cls = registry.get(analysis).Params
-        form = ParameterForm(cls, hidden=self.hidden.get(analysis, ()), fold=True)
+        hidden = [name for name in self.hidden.get(analysis, ()) if name in cls.model_fields]
+        form = ParameterForm(cls, hidden=hidden, fold=True, editors=self.editors(analysis))
         self._place.addWidget(form)
         scene, specs = self.context.scene, form.specs()
         form.set_layers(layer_defaults.choices(scene), layer_defaults.fitting(scene, specs))
         form.set_values(layer_defaults.proposals(scene, specs))
-        form.set_values(self.filled(analysis))
+        filled = self.filled(analysis)
+        form.set_values({name: filled[name] for name in filled if name in cls.model_fields})
         form.changed.connect(lambda _values: self._inputs_changed())
         form.validity_changed.connect(lambda _valid: self._show_primary())
         return form
@@ -465,6 +467,10 @@ class AnalysisPanel(Panel):
 
     def chosen(self) -> None:
         """Called when another analysis was chosen, before its form is shown."""
+
+    def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
+        """Return makers of editors for fields that need one of their own, by name."""
+        return {}
 
     def filled(self, analysis: str) -> dict[str, Any]:
         """Return values to start a form with, over the proposed layers."""

@@ -179,6 +179,9 @@ class ToolContext(Protocol):
     def show_chart(self, title: str, chart: QWidget) -> None:
         """Show a chart in the drawer."""
 
+    def show_bar(self, bar: QWidget | None) -> None:
+        """Show a bar at the foot of the canvas, which stays the tool's; None takes it away."""
+
     def keep(self, result: Result, name: str) -> Record:
         """Keep a result in the project, so that it is drawn, listed and saved."""
 

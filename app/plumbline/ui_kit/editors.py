@@ -12,10 +12,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from PySide6.QtCore import QDate, QDateTime, Qt, QTime
-from PySide6.QtWidgets import QCheckBox, QDateEdit, QDateTimeEdit, QLineEdit, QTimeEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDateEdit, QDateTimeEdit, QLineEdit, QTimeEdit
 
 from plumbline.core.i18n import tr
-from plumbline.ui_kit.field_specs import Editor, FieldSpec, LayerChoice, human_name
+from plumbline.ui_kit.field_specs import Editor, FieldSpec, LayerChoice, human_name, unwrap
 from plumbline.ui_kit.fields import ComboBox, UnitSpinBox, inset
 from plumbline.ui_kit.scene_editors import (
     LayerEditor,
@@ -264,6 +264,54 @@ class AnyEditor(Editor):
         self._line.setCursorPosition(0)
 
 
+class SuggestEditor(Editor):
+    """A text with suggestions: values with their names, or whatever else is typed.
+
+    Parameters
+    ----------
+    suggestions : callable
+        Gives pairs of value and translated name; asked again when the language changes.
+    """
+
+    def __init__(
+        self, spec: FieldSpec, suggestions: Callable[[], Iterable[tuple[str, str]]]
+    ) -> None:
+        super().__init__(spec)
+        self._suggestions = suggestions
+        self._values: list[str] = []
+        self._combo = ComboBox()
+        self._combo.setEditable(True)
+        self._combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self._combo.activated.connect(lambda _: self.edited.emit())
+        self._combo.lineEdit().textEdited.connect(lambda _: self.edited.emit())
+        self.place(self._combo)
+        self.retranslate()
+
+    def get(self) -> Any:
+        """Return the value whose name stands there, or the text."""
+        text = self._combo.currentText().strip()
+        index = self._combo.findText(text)
+        if not text:
+            return None
+        return self._values[index] if index >= 0 else text
+
+    def put(self, value: Any) -> None:
+        """Show a value by its name."""
+        text = "" if value is None else str(value)
+        index = self._values.index(text) if text in self._values else -1
+        self._combo.setCurrentIndex(index)
+        self._combo.setEditText(self._combo.itemText(index) if index >= 0 else text)
+
+    def retranslate(self) -> None:
+        """Take up the language of the window."""
+        shown = self.get()
+        pairs = list(self._suggestions())
+        self._values = [value for value, _ in pairs]
+        self._combo.clear()
+        self._combo.addItems([name for _, name in pairs])
+        self.put(shown)
+
+
 class WordEditor(Editor):
     """One of a few words, or a layer: unions of a `Literal` and a text."""
 
@@ -344,7 +392,8 @@ def _factory(spec: FieldSpec) -> Callable[[FieldSpec], Editor]:
         return _BY_TYPE[spec.type]
     if origin is Literal or (isinstance(spec.type, type) and issubclass(spec.type, enum.Enum)):
         return ChoiceEditor
-    if origin in (tuple, list, frozenset) and all(m in (int, float, str, ...) for m in members):
+    plain = [m if m is Ellipsis else unwrap(m, {})[0] for m in members]
+    if origin in (tuple, list, frozenset) and set(plain) <= {int, float, str, Ellipsis}:
         return TupleEditor
     if is_union and set(members) <= {int, float}:
         return NumberEditor

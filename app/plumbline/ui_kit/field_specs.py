@@ -7,13 +7,16 @@ the judgement into words beside the field.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+#: One point, a line, the outline of an area, or places that have nothing to do with each other.
+Shape = Literal["point", "line", "polygon", "places"]
 
 
 class LayerChoice(NamedTuple):
@@ -41,6 +44,7 @@ class FieldSpec:
     extra : dict
         ``json_schema_extra``: ``unit``, ``widget``, ``decimals``, ``step``, ``kinds`` (of layers),
         ``labels`` (English text of each choice), ``closed`` (points that enclose an area),
+        ``places`` (points that are no line),
         ``advanced`` (whether the field is folded away; by default where it has a default).
     minimum, maximum : float, optional
         Where arrows stop.
@@ -133,8 +137,8 @@ class Editor(QWidget):
     pick_toggled = Signal(bool)
     #: Whether it stands below its label over the whole width.
     wide = False
-    #: Whether it can be picked in the scene.
-    picks = False
+    #: What clicks in the scene make of it; nothing for fields that cannot be picked.
+    shape: Shape | None = None
 
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__()
@@ -164,6 +168,14 @@ class Editor(QWidget):
 
     def set_layers(self, layers: Iterable[LayerChoice]) -> None:
         """Offer these layers; only layer fields care."""
+
+    def points(self) -> list[tuple[float, ...]]:
+        """Return the points that stand in the field; none where it holds something else."""
+        return []
+
+    def put_points(self, points: Sequence[tuple[float, ...]]) -> None:
+        """Show points; only point fields can."""
+        raise TypeError(f"{self.spec.name} takes no points")
 
     def set_picking(self, picking: bool) -> None:
         """Show that picking goes on or has ended; only point fields care."""

@@ -5,7 +5,7 @@ Whatever the user types is judged by the class itself, at once and in words besi
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -37,6 +37,8 @@ class ParameterForm(QWidget):
     fold : bool
         Fold fields away that have a default and are neither picked nor layers, under “More”. A
         field says otherwise with ``advanced`` in its ``json_schema_extra``.
+    editors : mapping, optional
+        Makers of editors for fields that need one of their own, by name.
     """
 
     #: What stands in the fields now (name -> value), valid or not.
@@ -52,10 +54,12 @@ class ParameterForm(QWidget):
         *,
         hidden: Iterable[str] = (),
         fold: bool = False,
+        editors: Mapping[str, Callable[[FieldSpec], Editor]] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._fold = fold
+        self._editors = dict(editors or {})
         self.params_class = params_class
         self._hidden_values: dict[str, Any] = dict.fromkeys(hidden, PydanticUndefined)
         self._rows: dict[str, _Row] = {}
@@ -84,7 +88,7 @@ class ParameterForm(QWidget):
         self.retranslate()
 
     def _add_row(self, spec: FieldSpec) -> None:
-        editor = make_editor(spec)
+        editor = self._editors.get(spec.name, make_editor)(spec)
         row = _Row(spec, editor)
         self._rows[spec.name] = row
         if self._fold and self._is_advanced(spec):

@@ -12,9 +12,8 @@ from PySide6.QtCore import QObject, Signal
 
 from plumbline.api import Pick, tr
 from plumbline.ui_kit.context import CanvasTool, Mark, Point
-from plumbline.ui_kit.field_specs import FieldSpec
+from plumbline.ui_kit.field_specs import FieldSpec, Shape
 from plumbline.ui_kit.forms import ParameterForm
-from plumbline.ui_kit.scene_editors import PointsEditor
 
 MARKS = "inputs"
 
@@ -125,11 +124,7 @@ class Picker(QObject):
     def points(self, name: str) -> list[tuple[float, ...]]:
         """Return the points that stand in a field."""
         assert self._form is not None
-        editor = self._form.editor(name)
-        if isinstance(editor, PointsEditor):
-            return editor.points()
-        value = editor.get()
-        return [value] if isinstance(value, tuple) else []
+        return self._form.editor(name).points()
 
     def places(self, name: str) -> list[Point]:
         """Return the points of a field with heights, as they are drawn."""
@@ -147,10 +142,10 @@ class Picker(QObject):
         self._handles = []
         for spec in self._specs():
             places = self.places(spec.name)
-            if spec.widget != "point" and len(places) > 1:
-                kind = "polygon" if spec.closed and len(places) > 2 else "line"
-                if spec.name != self._field and self._joined(spec):
-                    marks.append(Mark(places, kind, closed=spec.closed))
+            shape = self._shape(spec.name)
+            if shape in ("line", "polygon") and len(places) > 1 and spec.name != self._field:
+                closed = shape == "polygon" and len(places) > 2
+                marks.append(Mark(places, "polygon" if closed else "line", closed=closed))
             if places:
                 marks.append(Mark(places, "points", width=9.0))
             handles += places
@@ -166,12 +161,12 @@ class Picker(QObject):
             return
         name = self._field
         there = self.points(name)
-        spec = self._spec(name)
+        single = self._shape(name) == "point"
         # The second click of a double click lands on the same place: it finishes, it adds nothing.
-        if spec.widget != "point" and there and tuple(pick.position) == there[-1]:
+        if not single and there and tuple(pick.position) == there[-1]:
             return
         self._form.add_point(name, pick.position)
-        if spec.widget == "point":
+        if single:
             # The last field stays: another click there corrects the point.
             self.pick_for(self._next_empty() or name)
         self.draw()
@@ -215,20 +210,13 @@ class Picker(QObject):
 
     def _put(self, name: str, places: Sequence[tuple[float, ...]]) -> None:
         assert self._form is not None
-        editor = self._form.editor(name)
-        if isinstance(editor, PointsEditor):
-            editor.put(places)
-        else:
-            editor.put(places[0] if places else None)
+        self._form.editor(name).put_points(places)
         self._form.edited(name)
 
     def _specs(self) -> list[FieldSpec]:
         if self._form is None:
             return []
-        return [spec for spec in self._form.specs() if self._form.editor(spec.name).picks]
-
-    def _spec(self, name: str) -> FieldSpec:
-        return next(spec for spec in self._specs() if spec.name == name)
+        return [spec for spec in self._form.specs() if self._form.editor(spec.name).shape]
 
     def _next_empty(self) -> str:
         """Return the first field that must be picked and is empty."""
@@ -236,38 +224,33 @@ class Picker(QObject):
             (s.name for s in self._specs() if not s.optional and not self.points(s.name)), ""
         )
 
-    def _joined(self, spec: FieldSpec) -> bool:
-        """Tell whether the points of a field are one line or outline, not places of their own."""
-        return spec.closed or bool(spec.extra.get("joined", spec.name not in ("targets", "points")))
+    def _shape(self, name: str) -> Shape | None:
+        return self._form.editor(name).shape if self._form is not None else None
 
     def _draw_band(self) -> None:
         if not self._field or self._form is None:
             self._canvas.clear_preview()
             return
-        spec = self._spec(self._field)
-        band = self.places(spec.name)
-        if spec.widget == "point" or not self._joined(spec) or not band:
+        shape, band = self._shape(self._field), self.places(self._field)
+        if shape not in ("line", "polygon") or not band:
             self._canvas.clear_preview()
             return
         if self._cursor is not None:
             band.append(self._cursor)
-        self._canvas.show_preview(band, "", closed=spec.closed and len(band) > 2)
+        self._canvas.show_preview(band, "", closed=shape == "polygon" and len(band) > 2)
 
     def instruction(self) -> str:
         """Return what to do next, in one translated line; empty where nothing is to be picked."""
-        if not self._specs():
+        if not self._field or self._form is None:
             return ""
-        if not self._field:
-            return ""
-        spec = self._spec(self._field)
-        name = tr(spec.title)
-        count = len(self.points(spec.name))
-        if spec.widget == "point":
+        shape, count = self._shape(self._field), len(self.points(self._field))
+        name = tr(self._form.editor(self._field).spec.title)
+        if shape == "point":
             if not count:
                 return tr("Click: {field}.", field=name)
             return tr("Click again to move it, or drag it. Enter runs.")
         if count == 0:
             return tr("Click the first point: {field}.", field=name)
-        if spec.closed and count < 3:
+        if shape == "polygon" and count < 3:
             return tr("Click the next corner. Backspace takes one back.")
         return tr("Click on, or finish with Enter or a double click. Esc begins anew.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from PySide6.QtCore import QSize, Qt
@@ -15,12 +15,15 @@ from plumbline.core.i18n import tr
 from plumbline.ui_kit.field_specs import Editor, FieldSpec, LayerChoice, unwrap
 from plumbline.ui_kit.fields import ComboBox, CoordinateEdit, PointsEdit
 
+#: Names of fields whose points are places of their own, not the corners of a line.
+PLACES = ("targets", "points", "positions", "viewpoints", "receivers")
+
 
 class PointEditor(Editor):
     """A point, typed or picked."""
 
     wide = True
-    picks = True
+    shape = "point"
 
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__(spec)
@@ -39,6 +42,15 @@ class PointEditor(Editor):
         """Show a point."""
         self._edit.set_point(value)
 
+    def points(self) -> list[tuple[float, ...]]:
+        """Return the point, if there is one."""
+        point = self._edit.point()
+        return [] if point is None else [point]
+
+    def put_points(self, points: Sequence[tuple[float, ...]]) -> None:
+        """Show the first point."""
+        self.put(points[0] if points else None)
+
     def set_picking(self, picking: bool) -> None:
         """Show that picking goes on or has ended."""
         self._edit.set_picking(picking)
@@ -53,10 +65,11 @@ class PointsEditor(Editor):
     """A list of points, typed, pasted or picked; also a shape as WKT or GeoJSON."""
 
     wide = True
-    picks = True
 
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__(spec)
+        places = spec.extra.get("places", spec.name in PLACES)
+        self.shape = "polygon" if spec.closed else "places" if places else "line"
         self._sizes = self._point_sizes()
         self._edit = PointsEdit(sizes=self._sizes)
         self._edit.points_changed.connect(lambda _: self.edited.emit())
@@ -83,6 +96,10 @@ class PointsEditor(Editor):
     def points(self) -> list[tuple[float, ...]]:
         """Return the points, none where a shape or something wrong stands in the field."""
         return self._edit.points() or []
+
+    def put_points(self, points: Sequence[tuple[float, ...]]) -> None:
+        """Show points."""
+        self._edit.set_points(points)
 
     def set_picking(self, picking: bool) -> None:
         """Show that picking goes on or has ended."""
