@@ -166,9 +166,9 @@ def _spans(
     x, y = x[rows], y[rows]
     azimuth = np.degrees(np.arctan2(x, y))
     turned = (azimuth - azimuth[:, :1] + 180.0) % 360.0 - 180.0
-    low, high = turned.min(axis=1), turned.max(axis=1)
+    low, high = _least(turned), _most(turned)
     side = x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y
-    around = (side >= 0).all(axis=1) | (side <= 0).all(axis=1) | (high - low > 179.0)
+    around = (_least(side) >= 0) | (_most(side) <= 0) | (high - low > 179.0)
     width = np.where(around, 360.0, high - low)
     begin = np.where(around, 0.0, (azimuth[:, 0] + low - azimuths.start) % 360.0)
     firsts, lasts = [], []
@@ -187,10 +187,21 @@ def _spans(
 
 def _least_distance(x: FloatArray, y: FloatArray) -> FloatArray:
     """Return a lower bound of the horizontal distance of triangles: that of their boxes."""
-    away_x = np.maximum(np.maximum(x.min(axis=1), -x.max(axis=1)), 0.0)
-    away_y = np.maximum(np.maximum(y.min(axis=1), -y.max(axis=1)), 0.0)
-    bound: FloatArray = np.hypot(away_x, away_y)
+    away = [np.maximum(np.maximum(_least(v), -_most(v)), 0.0) for v in (x, y)]
+    bound: FloatArray = np.hypot(*away)
     return bound
+
+
+def _least(values: FloatArray) -> FloatArray:
+    """Return the least of three columns; several times faster than a reduction of rows."""
+    least: FloatArray = np.minimum(np.minimum(values[:, 0], values[:, 1]), values[:, 2])
+    return least
+
+
+def _most(values: FloatArray) -> FloatArray:
+    """Return the greatest of three columns."""
+    most: FloatArray = np.maximum(np.maximum(values[:, 0], values[:, 1]), values[:, 2])
+    return most
 
 
 def _cuts(

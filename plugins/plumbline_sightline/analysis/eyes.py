@@ -103,11 +103,14 @@ def _on_triangles(
     """Lift an eye that lies on the bilinear terrain but under the triangles that stand for it."""
     ground = None if layers.ground is None else layers.ground.layer.id
     owners = [n for n, e in enumerate(obstacles.entities) if e.layer == ground]
-    corners = obstacles.corners[np.isin(obstacles.owner, owners)]
     x, y = place[:2]
-    low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
-    near = ((low <= [x, y]) & (high >= [x, y])).all(axis=1)
-    height = max((_height_in(one, x, y) for one in corners[near]), default=-np.inf)
+    near = np.isin(obstacles.owner, owners)
+    for axis in (0, 1):
+        a, b, c = (obstacles.vertices[obstacles.triangles[:, n], axis] for n in range(3))
+        near &= np.minimum(np.minimum(a, b), c) <= place[axis]
+        near &= np.maximum(np.maximum(a, b), c) >= place[axis]
+    corners = obstacles.vertices[obstacles.triangles[near]]
+    height = max((_height_in(one, x, y) for one in corners), default=-np.inf)
     if place[2] >= height:
         return place, ()
     lifted = np.array([x, y, height])
