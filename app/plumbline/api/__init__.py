@@ -115,6 +115,7 @@ from plumbline.geometry.occlusion import (
     first_between,
     in_threads,
 )
+from plumbline.geometry.pits import slope_distance
 from plumbline.geometry.polygons import triangles_of_features
 from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
 from plumbline.geometry.section import CutPlane, cut_triangles, enclosed_areas
@@ -136,6 +137,7 @@ from plumbline.geometry.sun import (
     zone_of,
 )
 from plumbline.geometry.sunlight import (
+    FINEST,
     OWN_WALL,
     TOO_LOW,
     Band,
@@ -170,6 +172,13 @@ from plumbline.geometry.volumes import (
     volumes_between,
 )
 from plumbline.io.dxf_writer import Drawing, dxf_bytes
+from plumbline.geometry.viewshed import (
+    Directions,
+    GridView,
+    needed_heights,
+    outside,
+    thinned,
+)
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
 from plumbline.io.writers import write_vector
@@ -178,6 +187,7 @@ API_VERSION = 1
 
 __all__ = [
     "API_VERSION",
+    "FINEST",
     "N_",
     "OWN_WALL",
     "REFRACTION",
@@ -203,6 +213,7 @@ __all__ = [
     "CrsUnits",
     "CutPlane",
     "Darkness",
+    "Directions",
     "Drawing",
     "Element",
     "EmbreeCaster",
@@ -214,6 +225,7 @@ __all__ = [
     "Georeference",
     "Grid",
     "GridData",
+    "GridView",
     "Group",
     "Heights",
     "InputError",
@@ -325,8 +337,10 @@ __all__ = [
     "load_pack",
     "loaders",
     "nearest",
+    "needed_heights",
     "numbers_of",
     "obstacle_layers",
+    "outside",
     "paper_font",
     "paper_markup",
     "parabola_arcs",
@@ -348,6 +362,7 @@ __all__ = [
     "sky_of",
     "skyline",
     "slope",
+    "slope_distance",
     "slope_sigma",
     "solar_day",
     "solid_of",
@@ -357,6 +372,7 @@ __all__ = [
     "surface",
     "surface_area",
     "table_columns",
+    "thinned",
     "tin_weights",
     "tr",
     "transformer",
