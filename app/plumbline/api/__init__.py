@@ -106,6 +106,7 @@ from plumbline.geometry.gridding import (
     tin_weights,
 )
 from plumbline.geometry.inside import winding_numbers
+from plumbline.geometry.limits import Excess, cone, excess_over, lowest_on_grid
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
 from plumbline.geometry.occlusion import (
     Crossings,
@@ -159,6 +160,13 @@ from plumbline.geometry.uncertainty import (
     length_sigma,
     slope_sigma,
 )
+from plumbline.geometry.viewshed import (
+    Directions,
+    GridView,
+    needed_heights,
+    outside,
+    thinned,
+)
 from plumbline.geometry.volumes import (
     VOLUME_BASES,
     Base,
@@ -172,13 +180,6 @@ from plumbline.geometry.volumes import (
     volumes_between,
 )
 from plumbline.io.dxf_writer import Drawing, dxf_bytes
-from plumbline.geometry.viewshed import (
-    Directions,
-    GridView,
-    needed_heights,
-    outside,
-    thinned,
-)
 from plumbline.io.raster import cell_positions, read_grid, sample_bilinear
 from plumbline.io.registry import load, loaders
 from plumbline.io.writers import write_vector
@@ -220,6 +221,7 @@ __all__ = [
     "Entities",
     "EntityRef",
     "EntityRefs",
+    "Excess",
     "Feedback",
     "Frame",
     "Georeference",
@@ -298,6 +300,7 @@ __all__ = [
     "certainty",
     "changes_of",
     "civil_time",
+    "cone",
     "copied",
     "cover_of",
     "crs_label",
@@ -315,6 +318,7 @@ __all__ = [
     "entity_bounds",
     "entity_ids",
     "entity_name",
+    "excess_over",
     "expanded",
     "figure_colors",
     "fill_gaps",
@@ -336,6 +340,7 @@ __all__ = [
     "load",
     "load_pack",
     "loaders",
+    "lowest_on_grid",
     "nearest",
     "needed_heights",
     "numbers_of",

@@ -46,81 +46,129 @@ class Eye:
     warnings: tuple[str, ...] = ()
 
 
-def eye_at(point: Point, height: float, layers: ObstacleLayers, obstacles: Obstacles) -> Eye:
-    """Return where an eye is.
+class Places:
+    """Looks up where eyes are, many of them quickly.
 
     Parameters
     ----------
-    point : (x, y) or (x, y, z)
-        Project CRS. Without z the eye is `height` metres above the terrain, or above what a plumb
-        line from above meets first where the project has no terrain.
-
-    Raises
-    ------
-    RefusedError
-        If there is no height at the place, or the eye is under ground or inside something.
+    layers : ObstacleLayers
+        Snapshot, for the terrain.
+    obstacles : Obstacles
+        What stands around; closed bodies refuse an eye inside.
     """
-    frame = layers.frame
-    flat = np.array([point[:2]], dtype=np.float64)
-    ground = float(frame.local_height(layers.ground_heights(flat))[0])
-    place = frame.local([*point[:2], frame.origin[2]])
-    if len(point) == 3:
-        place[2] = frame.local(point)[2]
-    else:
-        below = ground if layers.ground is not None else _from_above(obstacles, place)
-        if not np.isfinite(below):
+
+    def __init__(self, layers: ObstacleLayers, obstacles: Obstacles) -> None:
+        self._layers, self._obstacles = layers, obstacles
+        ground = None if layers.ground is None else layers.ground.layer.id
+        self._is_ground = np.array([e.layer == ground for e in obstacles.entities], dtype=bool)
+        self._low = np.full((len(obstacles.entities), 3), np.inf)
+        self._high = -self._low
+        for corner in obstacles.triangles.T:
+            np.minimum.at(self._low, obstacles.owner, obstacles.vertices[corner])
+            np.maximum.at(self._high, obstacles.owner, obstacles.vertices[corner])
+        self._ceiling = float(self._high[:, 2].max(initial=0.0)) + 1.0
+
+    def eye(self, point: Point, height: float) -> Eye:
+        """Return where an eye is.
+
+        Parameters
+        ----------
+        point : (x, y) or (x, y, z)
+            Project CRS. Without z the eye is `height` metres above the terrain, or above what a
+            plumb line from above meets first where the project has no terrain.
+
+        Raises
+        ------
+        RefusedError
+            If there is no height at the place, or the eye is under ground or inside something.
+        """
+        frame = self._layers.frame
+        place = frame.local([*point[:2], point[2] if len(point) == 3 else frame.origin[2]])
+        flat = np.array([point[:2]], dtype=np.float64)
+        ground = float(frame.local_height(self._layers.ground_heights(flat))[0])
+        if len(point) == 2:
+            below = ground if self._layers.ground is not None else self._from_above(place)
+            if not np.isfinite(below):
+                raise RefusedError(
+                    tr("There is no ground at {x:.2f}, {y:.2f}.", x=point[0], y=point[1]),
+                    tr(
+                        "Give the height of the point as a third number, or a place on the terrain."
+                    ),
+                )
+            place[2] = below + height
+        if place[2] < ground - ON_GROUND:
             raise RefusedError(
-                tr("There is no ground at {x:.2f}, {y:.2f}.", x=point[0], y=point[1]),
-                tr("Give the height of the point as a third number, or a place on the terrain."),
+                tr(
+                    "The point {x:.2f}, {y:.2f} lies {depth:.2f} m under the terrain.",
+                    x=point[0],
+                    y=point[1],
+                    depth=ground - place[2],
+                ),
+                tr("Give a greater height, or leave it out to stand on the terrain."),
             )
-        place[2] = below + height
-    if place[2] < ground - ON_GROUND:
-        raise RefusedError(
-            tr(
-                "The point {x:.2f}, {y:.2f} lies {depth:.2f} m under the terrain.",
-                x=point[0],
-                y=point[1],
-                depth=ground - place[2],
-            ),
-            tr("Give a greater height, or leave it out to stand on the terrain."),
+        place, warnings = self._on_triangles(place)
+        self._refuse_inside(place, point)
+        at = frame.project(place)
+        return Eye(place, (float(at[0]), float(at[1]), float(at[2])), warnings)
+
+    def _from_above(self, place: FloatArray) -> float:
+        caster = self._obstacles.caster()
+        return float(heights_from_above(caster, place[None, :2], self._ceiling)[0])
+
+    def _triangles_of(self, owners: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.int32]]:
+        chosen = np.flatnonzero(owners[self._obstacles.owner])
+        triangles = self._obstacles.triangles[chosen]
+        return self._obstacles.vertices[triangles], self._obstacles.owner[chosen]
+
+    def _on_triangles(self, place: FloatArray) -> tuple[FloatArray, tuple[str, ...]]:
+        """Lift an eye on the bilinear terrain that is under the triangles that stand for it."""
+        if not self._is_ground.any():
+            return place, ()
+        obstacles = self._obstacles
+        near = self._is_ground[obstacles.owner]
+        for axis in (0, 1):
+            a, b, c = (obstacles.vertices[corner, axis] for corner in obstacles.triangles.T)
+            near &= np.minimum(np.minimum(a, b), c) <= place[axis]
+            near &= np.maximum(np.maximum(a, b), c) >= place[axis]
+        corners = obstacles.vertices[obstacles.triangles[near]]
+        x, y = float(place[0]), float(place[1])
+        height = max((_height_in(one, x, y) for one in corners), default=-np.inf)
+        if place[2] >= height:
+            return place, ()
+        lifted = np.array([x, y, height])
+        if height - place[2] < ON_GROUND:
+            return lifted, ()
+        text = tr(
+            "The point was lifted by {lift:.3f} m onto the triangles between the cells of the "
+            "terrain.",
+            lift=height - place[2],
         )
-    place, warnings = _on_triangles(place, layers, obstacles)
-    _refuse_inside(place, point, obstacles)
-    at = frame.project(place)
-    return Eye(place, (float(at[0]), float(at[1]), float(at[2])), warnings)
+        return lifted, (text,)
+
+    def _refuse_inside(self, place: FloatArray, point: Point) -> None:
+        """Refuse an eye inside a closed body: it would see nothing, or through its walls."""
+        holds = (self._low <= place).all(axis=1) & (self._high >= place).all(axis=1)
+        corners, owner = self._triangles_of(holds & ~self._is_ground)
+        total = np.zeros(len(holds))
+        for start in range(0, len(corners), _BATCH):
+            part = slice(start, start + _BATCH)
+            total += winding_numbers(corners[part] - place, owner[part], len(total))
+        inside = np.flatnonzero(np.abs(total) > _INSIDE)
+        if len(inside):
+            raise RefusedError(
+                tr(
+                    "The point {x:.2f}, {y:.2f} lies inside “{name}”.",
+                    x=point[0],
+                    y=point[1],
+                    name=self._obstacles.names[inside[0]],
+                ),
+                tr("Choose a place outside, or leave that layer out of the obstacles."),
+            )
 
 
-def _from_above(obstacles: Obstacles, place: FloatArray) -> float:
-    if len(obstacles.triangles) == 0:
-        return float("nan")
-    caster = obstacles.caster()
-    return float(heights_from_above(caster, place[None, :2], float(caster.high[2]) + 1.0)[0])
-
-
-def _on_triangles(
-    place: FloatArray, layers: ObstacleLayers, obstacles: Obstacles
-) -> tuple[FloatArray, tuple[str, ...]]:
-    """Lift an eye that lies on the bilinear terrain but under the triangles that stand for it."""
-    ground = None if layers.ground is None else layers.ground.layer.id
-    owners = [n for n, e in enumerate(obstacles.entities) if e.layer == ground]
-    x, y = place[:2]
-    near = np.isin(obstacles.owner, owners)
-    for axis in (0, 1):
-        a, b, c = (obstacles.vertices[obstacles.triangles[:, n], axis] for n in range(3))
-        near &= np.minimum(np.minimum(a, b), c) <= place[axis]
-        near &= np.maximum(np.maximum(a, b), c) >= place[axis]
-    corners = obstacles.vertices[obstacles.triangles[near]]
-    height = max((_height_in(one, x, y) for one in corners), default=-np.inf)
-    if place[2] >= height:
-        return place, ()
-    lifted = np.array([x, y, height])
-    if height - place[2] < ON_GROUND:
-        return lifted, ()
-    text = tr(
-        "The point was lifted by {lift:.3f} m onto the triangles between the cells of the terrain.",
-        lift=height - place[2],
-    )
-    return lifted, (text,)
+def eye_at(point: Point, height: float, layers: ObstacleLayers, obstacles: Obstacles) -> Eye:
+    """Return where one eye is; see `Places.eye`."""
+    return Places(layers, obstacles).eye(point, height)
 
 
 def _height_in(triangle: FloatArray, x: float, y: float) -> float:
@@ -134,26 +182,6 @@ def _height_in(triangle: FloatArray, x: float, y: float) -> float:
     if min(u, v, 1 - u - v) < -1e-9:
         return -np.inf
     return float(a[2] + u * (b[2] - a[2]) + v * (c[2] - a[2]))
-
-
-def _refuse_inside(place: FloatArray, point: Point, obstacles: Obstacles) -> None:
-    """Refuse an eye inside a closed body: it would see nothing, or through its walls."""
-    total = np.zeros(len(obstacles.entities))
-    for start in range(0, len(obstacles.triangles), _BATCH):
-        part = slice(start, start + _BATCH)
-        corners = obstacles.vertices[obstacles.triangles[part]] - place
-        total += winding_numbers(corners, obstacles.owner[part], len(total))
-    inside = np.flatnonzero(np.abs(total) > _INSIDE)
-    if len(inside):
-        raise RefusedError(
-            tr(
-                "The point {x:.2f}, {y:.2f} lies inside “{name}”.",
-                x=point[0],
-                y=point[1],
-                name=obstacles.names[inside[0]],
-            ),
-            tr("Choose a place outside, or leave that layer out of the obstacles."),
-        )
 
 
 def box_around(
