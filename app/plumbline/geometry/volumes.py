@@ -3,10 +3,10 @@
 A volume is a sum over cells: mean difference of heights times the area of the cell inside the
 polygon. The part of a cell is exact; whether a cell lies above or below is decided by its mean.
 
-Uncertainty (coverage 95 %, ``1.96 σ``). The net volume is linear in the heights of the cells,
+Uncertainty (about 95 %, coverage factor 2). The net volume is linear in the heights of the cells,
 ``Σ c z``: `c` is the area of a cell less what the base takes from it (a plane or a TIN through the
 rim hangs on the rim's heights). Independent errors `u` of the cells add as ``Σ c² u²``; errors that
-are common to cells add as they are. JCGM 100:2008 (GUM), 5.1.2 and 5.2.2.
+are common to cells add as they are. JCGM 100:2008 (GUM), 5.1.2, 5.2.2 and 6.3.3.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from plumbline.core.errors import RefusedError
 from plumbline.core.i18n import tr
 from plumbline.geometry.gridding import Cover, Heights, tin_weights
 
-#: Standard uncertainties in a range that holds in 95 % of all cases.
-COVERAGE = 1.96
+#: Standard uncertainties in half of a range that holds in about 95 % of all cases.
+_COVERAGE = 2.0
 #: Bases that are made from the surface itself.
 VOLUME_BASES = ("constant", "lowest", "mean", "plane", "rim")
 
@@ -135,7 +135,7 @@ def _range(cover: Cover, surface: Heights, base: Base, weight: FloatArray, d: Fl
     if base.heights is not None:
         variance += float(np.nansum((weight * base.heights.u) ** 2))
         common += float(np.sum(weight * base.heights.common))
-    return COVERAGE * float(np.sqrt(variance)) + COVERAGE * common
+    return _COVERAGE * (float(np.sqrt(variance)) + common)
 
 
 # -- bases -------------------------------------------------------------------------------------

@@ -153,10 +153,7 @@ class Surface:
         return clipped
 
     def _mesh(self, data: MeshData, cover: Cover, feedback: Feedback) -> Heights:
-        triangles = data.triangles
-        if data.element_index is not None:
-            gone = np.array([e.id in self.hidden or e.cls in AIR for e in data.elements] + [False])
-            triangles = triangles[~gone[data.element_index]]
+        triangles = self.triangles(data)
         if len(triangles) == 0:
             nothing = np.full(cover.share.shape, np.nan)
             return Heights(nothing, nothing, np.zeros(cover.share.shape))
@@ -168,6 +165,14 @@ class Surface:
             return heights_from_above(caster, places, ceiling, feedback) * factor
 
         return sampled_heights(sample, cover, feedback)
+
+    def triangles(self, data: MeshData) -> NDArray[np.integer]:
+        """Return the triangles that stand in the scheme; a room is air."""
+        if data.element_index is None:
+            return data.triangles
+        gone = np.array([e.id in self.hidden or e.cls in AIR for e in data.elements] + [False])
+        standing: NDArray[np.integer] = data.triangles[~gone[data.element_index]]
+        return standing
 
     def _cloud(self, data: PointCloudData, cover: Cover, feedback: Feedback) -> Heights:
         bounds = data.bounds
