@@ -27,6 +27,7 @@ from plumbline.api import (
     EntityRef,
     Layer,
     LayerStyle,
+    Pick,
     Problem,
     Result,
     UserError,
@@ -37,7 +38,7 @@ from plumbline.api import (
 )
 from plumbline.ui_kit import layer_defaults
 from plumbline.ui_kit.buttons import button
-from plumbline.ui_kit.context import Mark, Running, ToolContext
+from plumbline.ui_kit.context import Mark, Point, Running, ToolContext
 from plumbline.ui_kit.field_specs import Editor, FieldSpec, human_name
 from plumbline.ui_kit.fields import ComboBox, MessageBar, ProgressRow
 from plumbline.ui_kit.forms import ParameterForm
@@ -77,6 +78,10 @@ class AnalysisPanel(Panel):
     words: ClassVar[Mapping[str, str]] = {}
     #: Fields that the panel sets itself, by analysis.
     hidden: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: Fields with a default that are not folded away all the same.
+    unfolded: ClassVar[Sequence[str]] = ()
+    #: Fields that clicks go to first although they may stay empty.
+    wanted: ClassVar[Sequence[str]] = ()
 
     def __init__(
         self, context: ToolContext, analyses: Sequence[str], *, title: str, icon: str = ""
@@ -89,7 +94,7 @@ class AnalysisPanel(Panel):
         self._forms: dict[str, ParameterForm] = {}
         self._running: Running | None = None
         self._heights: dict[tuple[float, float], float] = {}
-        self.picker = Picker(context.canvas, self.height_at, self)
+        self.picker = Picker(context.canvas, self.height_at, self.taken, self, self.wanted)
         self._make_inputs()
         self._make_result()
         self._connect()
@@ -151,6 +156,7 @@ class AnalysisPanel(Panel):
         self.picker.moved.connect(self._moved)
         self.picker.completed.connect(self.run)
         self.picker.left.connect(self.context.close_tool)
+        self.picker.passed_on.connect(self.clicked)
         self.view.add_requested.connect(self._add_layers)
         self.view.export_requested.connect(self._export)
         self.view.keep_requested.connect(self._keep)
@@ -219,7 +225,13 @@ class AnalysisPanel(Panel):
     def _make_form(self, analysis: str) -> ParameterForm:
         cls = registry.get(analysis).Params
         hidden = [name for name in self.hidden.get(analysis, ()) if name in cls.model_fields]
-        form = ParameterForm(cls, hidden=hidden, fold=True, editors=self.editors(analysis))
+        form = ParameterForm(
+            cls,
+            hidden=hidden,
+            fold=True,
+            unfolded=self.unfolded,
+            editors=self.editors(analysis),
+        )
         self._place.addWidget(form)
         scene, specs = self.context.scene, form.specs()
         form.set_layers(layer_defaults.choices(scene), layer_defaults.fitting(scene, specs))
@@ -258,31 +270,36 @@ class AnalysisPanel(Panel):
 
     def _selection_changed(self) -> None:
         self._from_selection.setVisible(
-            bool(self.context.scene.selection and self._ids and self._selection_field())
+            bool(self.context.scene.selection and self._ids and self._selection_fields())
         )
 
-    def _selection_field(self) -> str:
-        """Return the field that a selection can fill: entities first, then an outline."""
+    def _selection_fields(self) -> list[str]:
+        """Return the fields that a selection can fill: entities first, then an outline."""
         specs = [] if not self._forms else self.form.specs()
+        names = {spec.name for spec in specs}
         for spec in specs:
             editor = self.form.editor(spec.name)
             if isinstance(editor, LayersEditor) and editor.takes_entities:
-                return spec.name
-        return next((spec.name for spec in specs if spec.closed), "")
+                return [spec.name]
+        if {"layer", "entities"} <= names:
+            return ["layer", "entities"]
+        return [spec.name for spec in specs if spec.closed][:1]
 
     def _take_selection(self) -> None:
         """Put what is selected into the form: its entities, or its outline."""
-        scene, name = self.context.scene, self._selection_field()
+        scene, names = self.context.scene, self._selection_fields()
         try:
-            editor = self.form.editor(name)
-            if isinstance(editor, LayersEditor):
-                self.form.set_values({name: entities_of_selection(scene)})
+            if len(names) == 2:
+                (chosen, *_others) = entities_of_selection(scene)
+                self.form.set_values({name: chosen[name] for name in names})
+            elif isinstance(self.form.editor(names[0]), LayersEditor):
+                self.form.set_values({names[0]: entities_of_selection(scene)})
             else:
-                self.form.set_values({name: outline_of_selection(scene)})
+                self.form.set_values({names[0]: outline_of_selection(scene)})
         except UserError as error:
             self._message.show_message(str(error), "warn")
             return
-        self.form.edited(name)
+        self.form.edited(names[0])
         self.picker.pick_for("")
 
     # -- inputs ----------------------------------------------------------------------------
@@ -315,6 +332,7 @@ class AnalysisPanel(Panel):
         self.picker.draw()
         self._instruct()
         self._check_timer.start()
+        self.inputs_changed()
 
     def _moved(self, moving: bool) -> None:
         self._instruct()
@@ -476,8 +494,19 @@ class AnalysisPanel(Panel):
         """Return values to start a form with, over the proposed layers."""
         return {}
 
+    def taken(self, field: str, pick: Pick) -> Point:
+        """Return the point that a field takes from a pick."""
+        return pick.position
+
     def follow_mouse(self, moving: bool) -> None:
         """Called when the mouse moves over the canvas, drags a point, or has set one."""
+
+    def inputs_changed(self) -> None:
+        """Called when a field has another value, by hand, mouse or panel."""
+
+    def clicked(self, pick: Pick) -> None:
+        """Called for a click in the canvas that no field takes: select what was hit."""
+        self.context.scene.select([pick.ref] if pick.ref is not None else [])
 
     def restored(self, run: Run) -> None:
         """Called after an earlier run was brought back."""

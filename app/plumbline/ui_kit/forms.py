@@ -33,10 +33,13 @@ class ParameterForm(QWidget):
     params_class : type[BaseModel]
         The class; every field must have a type that `editors` knows.
     hidden : iterable of str
-        Fields that the panel sets itself; `set_values` still sets them.
+        Fields that the panel sets itself; `set_values` still sets them. So are those whose widget
+        is ``hidden``.
     fold : bool
         Fold fields away that have a default and are neither picked nor layers, under “More”. A
         field says otherwise with ``advanced`` in its ``json_schema_extra``.
+    unfolded : container of str
+        Fields that are never folded away.
     editors : mapping, optional
         Makers of editors for fields that need one of their own, by name.
     """
@@ -54,11 +57,12 @@ class ParameterForm(QWidget):
         *,
         hidden: Iterable[str] = (),
         fold: bool = False,
+        unfolded: Container[str] = (),
         editors: Mapping[str, Callable[[FieldSpec], Editor]] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._fold = fold
+        self._fold, self._unfolded = fold, unfolded
         self._editors = dict(editors or {})
         self.params_class = params_class
         self._hidden_values: dict[str, Any] = dict.fromkeys(hidden, PydanticUndefined)
@@ -81,8 +85,11 @@ class ParameterForm(QWidget):
         column.addWidget(self._more)
         column.addWidget(self._general)
         for name, info in params_class.model_fields.items():
+            spec = field_spec(name, info)
+            if spec.widget == "hidden":
+                self._hidden_values.setdefault(name, PydanticUndefined)
             if name not in self._hidden_values:
-                self._add_row(field_spec(name, info))
+                self._add_row(spec)
         self._put_defaults()
         on_language(self, self.retranslate)
         self.retranslate()
@@ -105,7 +112,7 @@ class ParameterForm(QWidget):
         usual = (
             spec.widget not in scene and not self.params_class.model_fields[spec.name].is_required()
         )
-        return bool(spec.extra.get("advanced", usual))
+        return bool(spec.extra.get("advanced", usual)) and spec.name not in self._unfolded
 
     def _put_defaults(self) -> None:
         for name, row in self._rows.items():

@@ -6,7 +6,7 @@ that are there can be dragged. What is typed appears in the canvas all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from PySide6.QtCore import QObject, Signal
 
@@ -25,6 +25,10 @@ class Picker(QObject):
     ----------
     height_at : callable
         Gives the z at which a point that was typed without one is drawn, from its x and y.
+    taken : callable
+        Gives the point that a field takes from a pick: the eye above the ground that was clicked.
+    wanted : container of str
+        Fields that are picked for first although they may stay empty.
     """
 
     #: A point is being moved or has been set by hand; True while the mouse still has it.
@@ -35,12 +39,20 @@ class Picker(QObject):
     field_changed = Signal()
     #: Esc with nothing picked.
     left = Signal()
+    #: A click that no field takes: the pick.
+    passed_on = Signal(object)
 
     def __init__(
-        self, canvas: CanvasTool, height_at: Callable[[float, float], float], parent: QObject
+        self,
+        canvas: CanvasTool,
+        height_at: Callable[[float, float], float],
+        taken: Callable[[str, Pick], Point],
+        parent: QObject,
+        wanted: Container[str] = (),
     ) -> None:
         super().__init__(parent)
-        self._canvas, self._height_at = canvas, height_at
+        self._wanted = wanted
+        self._canvas, self._height_at, self._taken = canvas, height_at, taken
         self._form: ParameterForm | None = None
         self._field = ""
         self._connected = False
@@ -104,7 +116,7 @@ class Picker(QObject):
 
     def finish(self) -> None:
         """End the field that is being picked for; the input is complete where it was the last."""
-        following = self._next_empty()
+        following = self._next_empty(wanted=False)
         if following and following != self._field:
             self.pick_for(following)
         elif not following:
@@ -158,14 +170,16 @@ class Picker(QObject):
 
     def _clicked(self, pick: Pick) -> None:
         if not self._field or self._form is None:
+            self.passed_on.emit(pick)
             return
         name = self._field
         there = self.points(name)
         single = self._shape(name) == "point"
+        position = self._taken(name, pick)
         # The second click of a double click lands on the same place: it finishes, it adds nothing.
-        if not single and there and tuple(pick.position) == there[-1]:
+        if not single and there and tuple(position) == there[-1]:
             return
-        self._form.add_point(name, pick.position)
+        self._form.add_point(name, position)
         if single:
             # The last field stays: another click there corrects the point.
             self.pick_for(self._next_empty() or name)
@@ -202,7 +216,7 @@ class Picker(QObject):
             return
         name, number = self._handles[index]
         places = self.points(name)
-        places[number] = pick.position
+        places[number] = self._taken(name, pick)
         self._put(name, places)
         self._draw_band()
 
@@ -218,10 +232,16 @@ class Picker(QObject):
             return []
         return [spec for spec in self._form.specs() if self._form.editor(spec.name).shape]
 
-    def _next_empty(self) -> str:
-        """Return the first field that must be picked and is empty."""
+    def _next_empty(self, *, wanted: bool = True) -> str:
+        """Return the first field that is to be picked and is empty."""
+        asked = self._wanted if wanted else ()
         return next(
-            (s.name for s in self._specs() if not s.optional and not self.points(s.name)), ""
+            (
+                spec.name
+                for spec in self._specs()
+                if (not spec.optional or spec.name in asked) and not self.points(spec.name)
+            ),
+            "",
         )
 
     def _shape(self, name: str) -> Shape | None:

@@ -159,6 +159,19 @@ class ResultTable(QWidget):
         """Return the rows in the order in which they stand now."""
         return [self._cells(self._sorted.index(n, 0)) for n in range(self._sorted.rowCount())]
 
+    def choose_row(self, column: str, value: Any) -> dict[str, Any] | None:
+        """Select the first row with a value in a column, without a signal; return its cells."""
+        for number, row in enumerate(self.shown_rows()):
+            if column in row and row[column] == value:
+                model = self.view.selectionModel()
+                blocked = model.blockSignals(True)
+                self.view.selectRow(number)
+                model.blockSignals(blocked)
+                self.view.viewport().update()
+                self.view.scrollTo(self._sorted.index(number, 0))
+                return row
+        return None
+
     def set_filter(self, text: str) -> None:
         """Show only rows that hold a text."""
         self._filter.setText(text)

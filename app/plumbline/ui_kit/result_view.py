@@ -93,6 +93,7 @@ class ResultView(QWidget):
         super().__init__(parent)
         self._word = word
         self._result: Result | None = None
+        self._tables: dict[str, ResultTable] = {}
         self._stale = label("", "hint", wrap=True)
         self.card = ResultCard()
         self.card.export_requested.connect(self.export_requested)
@@ -129,6 +130,16 @@ class ResultView(QWidget):
         self._result = None
         self.hide()
 
+    @property
+    def stale(self) -> bool:
+        """Whether the inputs have changed since."""
+        return not self._stale.isHidden()
+
+    def choose_row(self, table: str, column: str, value: Any) -> dict[str, Any] | None:
+        """Select the row of a table with a value in a column and return its cells."""
+        shown = self._tables.get(table)
+        return None if shown is None else shown.choose_row(column, value)
+
     def set_stale(self, stale: bool) -> None:
         """Say that the inputs have changed since."""
         self._stale.setVisible(stale and self._result is not None)
@@ -150,6 +161,7 @@ class ResultView(QWidget):
         self._fill_card(result)
         self._add.setVisible(bool(result.layers))
         self.set_added(False)
+        self._tables = {}
         while (item := self._parts.takeAt(0)) is not None:
             widget = item.widget()
             widget.hide()
@@ -200,6 +212,7 @@ class ResultView(QWidget):
         source = self._result.tables[name]
         table = ResultTable(source, self._word, rows=PANEL_ROWS)
         table.row_chosen.connect(lambda row: self.row_chosen.emit(name, row))
+        self._tables[name] = table
 
         def enlarge() -> None:
             large = ResultTable(source, self._word)

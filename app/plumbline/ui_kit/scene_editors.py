@@ -220,7 +220,8 @@ class LayersEditor(Editor):
     @property
     def takes_entities(self) -> bool:
         """Whether some entities of a layer can be named, not only the whole layer."""
-        return Entities in get_args(self.spec.type)
+        items = get_args(self.spec.type)[:1]
+        return any(Entities in (item, *get_args(item)) for item in items)
 
     def _ticked(self) -> None:
         self._wanted = tuple(self._ids())

@@ -231,6 +231,11 @@ class TimeBar(QWidget):
         return self._minutes
 
     @property
+    def light(self) -> tuple[float, float] | None:
+        """Sunrise and sunset, minutes."""
+        return self._light
+
+    @property
     def playing(self) -> bool:
         """Whether time passes."""
         return self._timer.isActive()

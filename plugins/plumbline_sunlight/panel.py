@@ -1,0 +1,347 @@
+"""The tool for sunlight: the sun over the scene by day and time, hours, verdicts, and who blocks.
+
+A bar at the foot of the canvas holds day and time; light and shadows follow it. Day and time of
+the form and of the bar are one. A click on a window or, where hours are painted, on any place shows
+its day as a bar of lit and dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any, ClassVar
+
+from PySide6.QtGui import QHideEvent, QShowEvent
+
+from plumbline.api import (
+    N_,
+    STANDARD_DAYS,
+    Layer,
+    LayerStyle,
+    Pick,
+    Place,
+    Result,
+    SunlightPack,
+    UserError,
+    known_packs,
+    standard_day,
+    tr,
+)
+from plumbline.ui_kit.analysis_panel import AnalysisPanel
+from plumbline.ui_kit.context import ToolContext
+from plumbline.ui_kit.editors import SuggestEditor
+from plumbline.ui_kit.field_specs import Editor, FieldSpec
+from plumbline.ui_kit.labels import label
+from plumbline.ui_kit.run_history import Run
+from plumbline.ui_kit.theme import current_theme
+from plumbline.ui_kit.time_bar import DAY, DAYS, LitBar, TimeBar
+
+POSITION, HOURS = "sunlight.position", "sunlight.hours"
+ANALYSES = (
+    "sunlight.windows",
+    HOURS,
+    "sunlight.shadow",
+    "sunlight.compare",
+    "sunlight.envelope",
+    "sunlight.isochrones",
+    "sunlight.shadow_path",
+    POSITION,
+)
+#: Longitudes in which clocks show Beijing time although the sun may differ.
+CHINA = (73.0, 135.5)
+WORDS: Mapping[str, str] = {
+    "windows": N_("Windows"),
+    "passed": N_("Passed"),
+    "failed": N_("Not passed"),
+    "too_close": N_("Too close to call"),
+    "unknown": N_("Unknown"),
+    "verdict": N_("Verdict"),
+    "required": N_("Required"),
+    "worst_hours": N_("Least hours"),
+    "worst_margin": N_("Least margin"),
+    "worst_window": N_("Window with the least"),
+    "buildings_failed": N_("Buildings that fail"),
+    "rule": N_("Rule"),
+    "verified": N_("Verified"),
+    "day": N_("Day"),
+    "hours": N_("Hours of sun"),
+    "longest": N_("Longest period"),
+    "periods": N_("Periods"),
+    "margin": N_("Margin"),
+    "uncertainty": N_("Uncertainty"),
+    "blockers": N_("Blocked by"),
+    "clause": N_("Clause"),
+    "layer": N_("Layer"),
+    "name": N_("Name"),
+    "building": N_("Building"),
+    "storey": N_("Storey"),
+    "flat": N_("Dwelling"),
+    "width": N_("Width"),
+    "outward": N_("Faces"),
+    "start": N_("Start"),
+    "end": N_("End"),
+    "minutes": N_("Minutes"),
+    "dark": N_("Dark periods"),
+    "cause": N_("Cause"),
+    "entity": N_("Object"),
+    "buildings": N_("Buildings"),
+    "dwellings": N_("Dwellings"),
+    "days": N_("Day of every window"),
+    "sunlit": N_("Sunlit"),
+    "sunlit_share": N_("Sunlit share"),
+    "azimuth_true": N_("Azimuth, true north"),
+    "azimuth_grid": N_("Azimuth, grid north"),
+    "elevation_true": N_("Elevation, true"),
+    "elevation_apparent": N_("Elevation, apparent"),
+    "equation_of_time": N_("Equation of time"),
+    "true_solar_time": N_("True solar time"),
+    "sunrise": N_("Sunrise"),
+    "transit": N_("Noon"),
+    "sunset": N_("Sunset"),
+}
+
+
+class SunlightPanel(AnalysisPanel):
+    """Sun, shadows, hours, windows, envelopes."""
+
+    words: ClassVar[Mapping[str, str]] = WORDS
+    unfolded: ClassVar[tuple[str, ...]] = ("day", "time", "pack", "zone", "levels", "use")
+
+    def __init__(self, context: ToolContext) -> None:
+        self._putting = False
+        super().__init__(context, ANALYSES, title=N_("Sunlight"), icon="sun")
+
+    # -- building --------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Add the bar of the day and the bar of a window's day."""
+        self.bar = TimeBar()
+        self.bar.changed.connect(lambda _day, _minutes: self._time_changed())
+        self.bar.standard_day_requested.connect(self._standard_day)
+        self._day_name = label("", "caption")
+        self._day = LitBar()
+        self._day.clicked.connect(self._minute_clicked)
+        for part in (self._day_name, self._day):
+            part.hide()
+            self.below.addWidget(part)
+        self._place: Place | None = None
+        self._find_place()
+        self.bar.set_minutes(10 * 60.0)
+        self._standard_day("great_cold", tell=False)
+
+    def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
+        """Let a day be a standard day or a date, and a pack be one of those that are there."""
+        return {
+            "day": lambda spec: SuggestEditor(spec, _standard_days),
+            "pack": lambda spec: SuggestEditor(spec, _packs),
+        }
+
+    def filled(self, analysis: str) -> dict[str, Any]:
+        """Start with the first rule pack and the day of the bar."""
+        packs = _packs()
+        start = {"pack": packs[0][0]} if packs else {}
+        return {**start, "day": "great_cold", "time": self._instant()}
+
+    # -- the sun ---------------------------------------------------------------------------
+
+    def _find_place(self) -> None:
+        """Find where on the earth the scene is; without a CRS there is no sun."""
+        scene = self.context.scene
+        box = scene.bounds
+        x, y, _ = box.center.tolist() if box is not None else scene.georeference.origin
+        try:
+            self._place = Place.of(scene.georeference, x, y)
+        except UserError as error:
+            self._place = None
+            self._message.show_message(str(error), "warn")
+        self._at = (x, y)
+
+    def _zone(self) -> timezone:
+        """Return the zone of the clocks: Beijing time in China, else the nearest whole hour."""
+        longitude = self._place.longitude if self._place is not None else 120.0
+        hours = 8 if CHINA[0] <= longitude <= CHINA[1] else round(longitude / 15)
+        return timezone(timedelta(hours=hours))
+
+    def _instant(self) -> datetime:
+        start = datetime.combine(self.bar.day, time(), self._zone())
+        return start + timedelta(minutes=min(self.bar.minutes, DAY - 1))
+
+    def _standard_day(self, name: str, *, tell: bool = True) -> None:
+        _, day = standard_day(name, self.bar.day.year, self._zone())
+        self.bar.set_day(day, name)
+        if tell:
+            self._time_changed(name)
+
+    def _time_changed(self, standard: str = "") -> None:
+        """Take day and time from the bar into the form, and move the sun."""
+        self._move_sun()
+        if not self._forms:
+            return
+        self._putting = True
+        names = {spec.name: spec for spec in self.form.specs()}
+        if "time" in names:
+            moment = self._instant()
+            timed = names["time"].type is datetime
+            self.form.set_values({"time": moment if timed else moment.isoformat()})
+            self.form.edited("time")
+        if "day" in names and (standard or self.form.values().get("day") not in STANDARD_DAYS):
+            self.form.set_values({"day": standard or self.bar.day.isoformat()})
+            self.form.edited("day")
+        self._putting = False
+
+    def inputs_changed(self) -> None:
+        """Let the bar follow what is typed into the form."""
+        if self._putting or not hasattr(self, "bar"):
+            return
+        values = self.form.values()
+        moment = _moment(values.get("time"))
+        if moment is not None:
+            local = moment.astimezone(self._zone()) if moment.tzinfo else moment
+            self.bar.set_day(local.date())
+            self.bar.set_minutes(local.hour * 60.0 + local.minute)
+        day = values.get("day")
+        if day in STANDARD_DAYS:
+            year = values.get("year")
+            year = year if isinstance(year, int) else self.bar.day.year
+            self.bar.set_day(standard_day(str(day), year, self._zone())[1], str(day))
+        elif (typed := _date(day)) is not None:
+            self.bar.set_day(typed)
+        self._move_sun()
+
+    def _move_sun(self) -> None:
+        if self._place is None or POSITION not in self._ids or not self.isVisible():
+            return
+        asked = {"time": self._instant().isoformat(), "point": list(self._at)}
+        self.context.preview("sun", POSITION, asked, self._sun_found)
+
+    def _sun_found(self, result: Result) -> None:
+        if not self.isVisible():
+            return
+        values = {name: value.value for name, value in result.values.items()}
+        azimuth, elevation = values["azimuth_grid"], values["elevation_apparent"]
+        assert isinstance(azimuth, float)
+        assert isinstance(elevation, float)
+        self.context.canvas.set_sun(azimuth, elevation)
+        self.bar.set_note(
+            tr(
+                "Azimuth {azimuth:.1f}°, elevation {elevation:.1f}°",
+                azimuth=values["azimuth_true"],
+                elevation=elevation,
+            )
+        )
+        rise, fall = (self._minute(values.get(name)) for name in ("sunrise", "sunset"))
+        self.bar.set_light(None if rise is None or fall is None else (rise, fall))
+
+    def _minute(self, value: Any) -> float | None:
+        """Return the minute of the day that a time in a result means."""
+        moment = _moment(value)
+        if moment is None:
+            return None
+        local = moment.astimezone(self._zone()) if moment.tzinfo else moment
+        return local.hour * 60.0 + local.minute + local.second / 60.0
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Switch the sun on."""
+        super().showEvent(event)
+        self._find_place()
+        if self._place is not None and POSITION in self._ids:
+            self.context.show_bar(self.bar)
+            self._move_sun()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Switch the sun off."""
+        super().hideEvent(event)
+        self.bar.stop()
+        self.context.show_bar(None)
+        self.context.canvas.set_sun(None)
+
+    # -- the day of a window or a place ----------------------------------------------------
+
+    def clicked(self, pick: Pick) -> None:
+        """Show the day of the window that was hit, or of the place where hours are painted."""
+        super().clicked(pick)
+        if pick.ref is not None:
+            row = self.view.choose_row("windows", "id", pick.ref.entity)
+            if row is not None:
+                self._show_day(str(row["id"]))
+
+    def row_chosen(self, table: str, row: dict[str, Any]) -> None:
+        """Show the day of a window beside its place."""
+        super().row_chosen(table, row)
+        if "id" in row:
+            self._show_day(str(row["id"]))
+
+    def _show_day(self, name: str) -> None:
+        """Show when one receiver of the result is lit."""
+        result = self.view.result
+        table = result.tables.get("periods") if result is not None else None
+        if table is None or not {"id", "start", "end"} <= set(table.columns):
+            return
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        periods = [
+            (start, end)
+            for row in rows
+            if str(row["id"]) == name
+            and (start := self._minute(row["start"])) is not None
+            and (end := self._minute(row["end"])) is not None
+        ]
+        self._day_name.setText(name)
+        self._day.set_periods(periods, self.bar.light or (6 * 60.0, 18 * 60.0))
+        self._day.set_now(self.bar.minutes)
+        self._day_name.show()
+        self._day.show()
+
+    def _minute_clicked(self, minutes: float) -> None:
+        self.bar.stop()
+        self.bar.set_minutes(minutes)
+        self._day.set_now(minutes)
+        self._time_changed()
+
+    def present(self, result: Result) -> None:
+        """Draw a result; the day of a window waits for a click."""
+        super().present(result)
+        self._day_name.hide()
+        self._day.hide()
+
+    def restored(self, run: Run) -> None:
+        """Let the bar follow an earlier run."""
+        self.inputs_changed()
+
+    def style_of(self, name: str, layer: Layer) -> LayerStyle:
+        """Return amber and slate for lit and shaded; hours come in the bands of codes."""
+        if layer.style != LayerStyle():
+            return layer.style
+        colors = current_theme().analysis
+        if name == "sunlit":
+            return LayerStyle(
+                color_by="class",
+                class_colors={"1": colors.lit, "0": colors.shade},
+                class_names={"1": N_("Lit"), "0": N_("Shaded")},
+            )
+        if name == "hours":
+            return LayerStyle(breaks=(1.0, 2.0, 3.0, 4.0, 6.0), legend=N_("Hours of sun (h)"))
+        return layer.style
+
+
+def _standard_days() -> list[tuple[str, str]]:
+    return [(name, tr(DAYS[name])) for name in STANDARD_DAYS]
+
+
+def _packs() -> list[tuple[str, str]]:
+    return [(pack.id, pack.name) for pack in known_packs(SunlightPack)]
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _date(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,234 @@
+"""The tool for volumes: draw or pick the area, see the difference in place, compare the bases.
+
+While an area is drawn and parameters change, a coarse difference follows in the canvas; the run
+gives the number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+from PySide6.QtCore import QTimer
+
+from plumbline.api import (
+    N_,
+    VOLUME_BASES,
+    EntityRef,
+    GridData,
+    Layer,
+    LayerStyle,
+    Pick,
+    Result,
+    shoelace,
+    tr,
+)
+from plumbline.ui_kit import human_name
+from plumbline.ui_kit.analysis_panel import RESULT, AnalysisPanel
+from plumbline.ui_kit.context import ToolContext
+from plumbline.ui_kit.editors import SuggestEditor
+from plumbline.ui_kit.field_specs import Editor, FieldSpec
+from plumbline.ui_kit.labels import label
+from plumbline.ui_kit.result_view import headline_text
+from plumbline.ui_kit.theme import current_theme
+
+POLYGON, CUT_FILL, SOLID = "volume.polygon", "volume.cutfill", "volume.solid"
+ANALYSES = (
+    POLYGON,
+    CUT_FILL,
+    SOLID,
+    "volume.excavation",
+    "volume.demolition",
+    "volume.storage",
+)
+#: Analyses whose difference follows the mouse and the parameters.
+LIVE = (POLYGON, CUT_FILL)
+LIVE_KEY = "live"
+#: A preview has about so many cells, so that it keeps up with the hand.
+PREVIEW_CELLS = 20_000
+#: Milliseconds between two previews.
+PREVIEW_AFTER = 80
+#: Where nothing changes.
+EVEN = "#D8D8D8"
+WORDS: Mapping[str, str] = {
+    "above": N_("Above the base"),
+    "below": N_("Below the base"),
+    "net": N_("Net"),
+    "area": N_("Area"),
+    "area_empty": N_("Area without heights"),
+    "mean_height": N_("Mean height"),
+    "uncertainty": N_("Uncertainty"),
+    "bases": N_("Bases side by side"),
+    "base": N_("Base"),
+    "base_z": N_("Height of the base"),
+    "cut": N_("Cut"),
+    "fill": N_("Fill"),
+    "unchanged_area": N_("Unchanged area"),
+    "difference": N_("Difference"),
+    "histogram": N_("Histogram"),
+    "balance_line": N_("Balance line"),
+    "volume": N_("Volume"),
+    "solids": N_("Solids"),
+    "closed": N_("Closed"),
+    "method": N_("Method"),
+    "name": N_("Name"),
+    "storage": N_("Storage"),
+    "level": N_("Water level"),
+    "buildings": N_("Buildings"),
+    "footprint_area": N_("Footprint area"),
+    "floor_area": N_("Floor area"),
+    "eaves_height": N_("Eaves height"),
+    "ridge_height": N_("Ridge height"),
+    "storeys": N_("Storeys"),
+    "spread": N_("Spread"),
+}
+BASES: Mapping[str, str] = {
+    "constant": N_("Constant height"),
+    "lowest": N_("Lowest point"),
+    "mean": N_("Mean height"),
+    "plane": N_("Plane through the rim"),
+    "rim": N_("Triangles through the rim"),
+}
+
+
+class VolumePanel(AnalysisPanel):
+    """Volumes over a base, between surfaces, of solids and of buildings."""
+
+    words: ClassVar[Mapping[str, str]] = WORDS
+    unfolded: ClassVar[tuple[str, ...]] = (
+        "base", "base_z", "level_of_detection", "entities", "depth", "slope",
+    )  # fmt: skip
+    wanted: ClassVar[tuple[str, ...]] = ("polygon", "area")
+
+    def __init__(self, context: ToolContext) -> None:
+        self._timer = QTimer()
+        super().__init__(context, ANALYSES, title=N_("Volumes"), icon="volume")
+
+    def build(self) -> None:
+        """Add the line that tells the preview's number."""
+        self._live = label("", "hint", wrap=True)
+        self._live.hide()
+        self.below.addWidget(self._live)
+        self._timer.setParent(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PREVIEW_AFTER)
+        self._timer.timeout.connect(self._preview)
+
+    def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
+        """Let the base be a word or a layer."""
+        return {"base": lambda spec: SuggestEditor(spec, self._bases)}
+
+    def _bases(self) -> list[tuple[str, str]]:
+        words = [(name, tr(BASES.get(name, human_name(name)))) for name in VOLUME_BASES]
+        layers = [
+            (layer.id, tr("Layer “{name}”", name=layer.name))
+            for layer in self.context.scene
+            if layer.kind in ("raster", "mesh", "pointcloud")
+        ]
+        return words + layers
+
+    # -- following -------------------------------------------------------------------------
+
+    def inputs_changed(self) -> None:
+        """Ask for a preview, a few times a second at most."""
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def follow_mouse(self, moving: bool) -> None:
+        """Follow corners that are dragged."""
+        if moving and not self.picker.field:
+            self.inputs_changed()
+
+    def _ring(self) -> list[tuple[float, ...]]:
+        return self.picker.points("polygon") if self._has("polygon") else []
+
+    def _has(self, field: str) -> bool:
+        return bool(self._forms) and any(s.name == field for s in self.form.specs())
+
+    def _preview(self) -> None:
+        """Compute the difference on coarse cells; only of an area, never of everything."""
+        ring = self._ring()
+        if not self.isVisible() or self.analysis not in LIVE or len(ring) < 3:
+            self._clear_live()
+            return
+        if not self.form.is_valid():
+            return
+        params = self.form.values()
+        area = abs(shoelace([point[:2] for point in ring]))
+        if params.get("cell_size") is None and area > 0:
+            params["cell_size"] = max(0.25, math.sqrt(area / PREVIEW_CELLS))
+        self.context.preview(LIVE_KEY, self.analysis, params, self._show_live, self._no_live)
+
+    def _show_live(self, result: Result) -> None:
+        # What is complete is not covered by a preview of the same inputs.
+        if not self.isVisible() or result.analysis != self.analysis or self._is_current():
+            return
+        self.context.canvas.show_layer(f"{RESULT}.difference", None)
+        layer = result.layers.get("difference")
+        if layer is not None:
+            self.context.canvas.show_layer(LIVE_KEY, layer, self.style_of("difference", layer))
+        self._live.setText(tr("About {value} on coarse cells", value=headline_text(result)))
+        self._live.show()
+
+    def _no_live(self, error: Exception) -> None:
+        self._clear_live()
+
+    def _is_current(self) -> bool:
+        return self.view.result is not None and not self.view.stale
+
+    def _clear_live(self) -> None:
+        self._live.hide()
+        self.context.canvas.show_layer(LIVE_KEY, None)
+
+    # -- results ---------------------------------------------------------------------------
+
+    def present(self, result: Result) -> None:
+        """Draw a result in place of its preview."""
+        self._timer.stop()
+        self._clear_live()
+        super().present(result)
+
+    def clear_canvas(self) -> None:
+        """Take everything out of the canvas."""
+        super().clear_canvas()
+        self._clear_live()
+
+    def clicked(self, pick: Pick) -> None:
+        """Select what was hit: for solids it is what is measured, for buildings its sheet shows."""
+        super().clicked(pick)
+        if pick.ref is None:
+            return
+        if self.analysis == SOLID:
+            self.form.set_values({"layer": pick.ref.layer, "entities": (pick.ref.entity,)})
+            self.form.edited("entities")
+        self._show_row(pick.ref)
+
+    def _show_row(self, ref: EntityRef) -> None:
+        for name in ("buildings", "solids"):
+            self.view.choose_row(name, "id", ref.entity)
+
+    def style_of(self, name: str, layer: Layer) -> LayerStyle:
+        """Return red for what is to be cut and blue for what is to be filled."""
+        if name != "difference" or layer.style != LayerStyle():
+            return layer.style
+        assert isinstance(layer.data, GridData)
+        known = layer.data.values[np.isfinite(layer.data.values)]
+        highest = max(float(np.abs(known).max()) if known.size else 0.0, 0.1)
+        colors = current_theme().analysis
+        # Over a base, what stands above it is cut; between two surfaces, what has come is fill.
+        low, high = (colors.fill, colors.cut)
+        if self.analysis == CUT_FILL:
+            low, high = high, low
+        return LayerStyle(
+            breaks=tuple(round(highest * share, 3) for share in (-0.5, -0.1, 0.1, 0.5)),
+            class_colors={"0": low, "1": _paler(low), "2": EVEN, "3": _paler(high), "4": high},
+            legend=N_("Difference (m)"),
+        )
+
+
+def _paler(color: str) -> str:
+    """Return a colour halfway to white."""
+    parts = (int(color[n : n + 2], 16) for n in (1, 3, 5))
+    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in parts)
