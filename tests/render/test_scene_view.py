@@ -345,12 +345,12 @@ def test_names_are_written_once_and_never_over_each_other() -> None:
             "tree",
             "tree",
         ]
-        assert len(view._names._actors) == 3, "one of the two trees has no room"
+        assert view._names.count == 3, "one of the two trees has no room"
         view.begin_interaction()
-        assert not view._names._actors
+        assert view._names.count == 0
         view.end_interaction()
         scene.set_view("plan", visible=False)
-        assert not view._names._actors
+        assert view._names.count == 0
 
 
 def test_names_behind_a_building_are_not_written() -> None:
@@ -360,9 +360,9 @@ def test_names_behind_a_building_are_not_written() -> None:
     scene.add(tree)
     with viewing(scene) as view:
         view.set_camera(Camera(tuple(PLACE + (5, -80, 5)), tuple(PLACE + (5, 0, 5))))
-        assert not view._names._actors
+        assert view._names.count == 0
         scene.set_view("boxes", visible=False)
-        assert len(view._names._actors) == 1
+        assert view._names.count == 1
 
 
 def test_the_scale_bar_is_in_metres_where_the_project_counts_in_feet() -> None:

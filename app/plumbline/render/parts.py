@@ -185,6 +185,13 @@ _LIFT = """//VTK::PositionVC::Impl
 """
 
 
+#: Cuts an unlit point to a disc. A sphere, as lit points are, would stand out towards the viewer by
+#: its radius, and a large one behind would cover a small one before it.
+_DISC = """//VTK::Color::Impl
+  vec2 fromMiddle = gl_PointCoord - vec2(0.5);
+  if (dot(fromMiddle, fromMiddle) > 0.25) discard;
+"""
+
 #: Points grow no larger than this, pixels.
 MAX_POINT = 12.0
 
@@ -287,9 +294,11 @@ def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
     if part.image is not None:
         actor.SetTexture(texture(part.image, part.repeat, anisotropy, crisp=part.crisp))
     _appearance(actor, part, scale)
+    shader = actor.GetShaderProperty()
     if part.draped or part.outline:
-        shader = actor.GetShaderProperty()
         shader.AddVertexShaderReplacement("//VTK::PositionVC::Impl", True, _LIFT, False)
+    if part.round and not part.lit:
+        shader.AddFragmentShaderReplacement("//VTK::Color::Impl", True, _DISC, False)
     drawn = Drawn(part, actor, data, moving, scale)
     drawn.set_lift(0.3, 0.0, 0.0)
     return drawn
@@ -303,7 +312,7 @@ def _appearance(actor: vtkActor, part: Part, scale: float) -> None:
     look.SetLighting(part.lit)
     look.SetPointSize(part.size * scale)
     look.SetLineWidth(part.size * scale)
-    look.SetRenderPointsAsSpheres(part.round)
+    look.SetRenderPointsAsSpheres(part.round and part.lit)
     look.SetInterpolation(1 if part.smooth else 0)
     if part.show_edges:
         look.EdgeVisibilityOn()

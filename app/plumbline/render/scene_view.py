@@ -18,16 +18,20 @@ from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
 from plumbline.core.data import Bounds, GridData
+from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
-from plumbline.core.scene import Camera, Scene
+from plumbline.core.scene import Camera, Record, Scene
 from plumbline.render import camera as moves
+from plumbline.render.backdrop import Backdrop
 from plumbline.render.effects import Bounds6, Effects
 from plumbline.render.ground import Ground
 from plumbline.render.kinds import is_terrain, needs_ground, prepare
-from plumbline.render.overlays import Names, Overlay, Point, record_overlay
-from plumbline.render.parts import Drawn, Prepared, Request, build
+from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_parts, tag
+from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
+from plumbline.render.tools import ToolDrawings
+from plumbline.render.transients import Transients
 
 T = TypeVar("T")
 PrepareAsync = Callable[[Callable[[], T], Callable[[T], None]], None]
@@ -105,8 +109,6 @@ class SceneView:
         self._request_render = request_render
         self._shown: dict[str, _Shown] = {}
         self._marks: list[Drawn] = []
-        self._records: list[Overlay] = []
-        self._preview: Overlay | None = None
         self._moving = False
         self._frame_time = 0.0
         self._covering = False
@@ -116,7 +118,19 @@ class SceneView:
         # Edges are smoothed by a pass: the depth passes cannot read a multisampled picture.
         plotter.render_window.SetMultiSamples(0)
         self._overlay = self._add_overlay()
+        self._records = Drawing(self._overlay, (), 1.0)
         self._names = Names(self._overlay)
+        self._tags = Tags(self._overlay)
+        #: What the active tool draws in front of the scene.
+        self.tools = ToolDrawings(self._overlay, self._look, self._on_tools)
+        self._backdrop = Backdrop(self._renderer)
+        self._transients = Transients(
+            self._renderer,
+            self._request_for,
+            self._prepare_async,
+            self._make,
+            self._apply_camera,
+        )
         self._names_state: tuple[Any, ...] = ()
         self._effects = Effects(self._renderer)
         self._effects.set_theme(theme)
@@ -167,11 +181,12 @@ class SceneView:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._connections = []
-        self.clear_preview()
+        self.tools.clear()
         self._clear_marks()
-        for overlay in self._records:
-            overlay.remove()
-        self._records = []
+        self._records.remove()
+        self._tags.clear()
+        self._transients.clear()
+        self._backdrop.close()
         for shown in self._shown.values():
             self._remove_actors(shown)
         self._shown = {}
@@ -183,6 +198,8 @@ class SceneView:
         """Change the colours of sky, text, selection and edges."""
         self.theme = theme
         self._effects.set_theme(theme)
+        self.tools.redraw()
+        self._transients.restart()
         self._on_records()
         self._on_selection()
         self._restart(self.scene.layer_ids)
@@ -202,14 +219,20 @@ class SceneView:
 
     def _request(self, layer_id: str) -> Request:
         scene = self.scene
-        layer = scene[layer_id]
+        layer, style = scene[layer_id], scene.style(layer_id)
+        return self._request_for(layer, style, scene.hidden_entities(layer_id))
+
+    def _request_for(
+        self, layer: Layer, style: LayerStyle, hidden: frozenset[str] = frozenset()
+    ) -> Request:
+        scene = self.scene
         scheme = scene.active_scheme
         clip = scheme.terrain_polygon if scheme and is_terrain(layer) else ()
         return Request(
             layer=layer,
-            style=scene.style(layer_id),
+            style=style,
             origin=scene.georeference.origin,
-            hidden=scene.hidden_entities(layer_id),
+            hidden=hidden,
             ground=self._ground() if needs_ground(layer) else None,
             theme=self.theme,
             budget=self.budget,
@@ -285,7 +308,7 @@ class SceneView:
         had_ground = shown.prepared.ground is not None
         shown.prepared = prepared
         for part in prepared.parts:
-            drawn = build(part, self.pixel_ratio, self.budget.anisotropy)
+            drawn = self._make(part)
             drawn.set_moving(self._moving)
             (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
             shown.drawn.append(drawn)
@@ -296,6 +319,7 @@ class SceneView:
             self._on_selection()
 
     def _restart_grounded(self) -> None:
+        self._transients.restart()
         self._restart(i for i in self._shown if needs_ground(self.scene[i]))
 
     def _remove_actors(self, shown: _Shown) -> None:
@@ -337,6 +361,8 @@ class SceneView:
 
     def _on_georeference(self) -> None:
         self._restart(self._shown)
+        self._transients.restart()
+        self.tools.redraw()
         self._on_records()
         self._apply_camera()
 
@@ -363,22 +389,37 @@ class SceneView:
         self._marks = []
 
     def _on_records(self) -> None:
-        for overlay in self._records:
-            overlay.remove()
         self._draw_records()
         self._apply_camera()
 
     def _draw_records(self) -> None:
-        origin, theme = self.scene.georeference.origin, self.theme
-        self._records = [
-            record_overlay(self._overlay, record, origin, theme, self.pixel_ratio)
-            for record in self.scene.records
-            if record.visible and record.points
-        ]
+        self._records.remove()
+        lines = [(record.points, False) for record in self._visible_records()]
+        parts = band_parts(lines, self._look())
+        self._records = Drawing(self._overlay, parts, self.pixel_ratio)
+
+    def _visible_records(self) -> list[Record]:
+        return [record for record in self.scene.records if record.visible and record.points]
+
+    def _look(self) -> Look:
+        return Look(self.scene.georeference.origin, self.theme, self.pixel_ratio)
+
+    def _make(self, part: Part) -> Drawn:
+        return build(part, self.pixel_ratio, self.budget.anisotropy)
+
+    def _on_tools(self) -> None:
+        """Draw what a tool has changed, over the last picture of the scene where there is one."""
+        if not self._backdrop.show():
+            self._apply_camera()
+            return
+        self._place_in_front(*self._place_eye())
+        self._place_tags()
+        self._draw_soon()
 
     def _update(self) -> None:
         """Apply visibility, opacity and order, then draw."""
         self._start_due()
+        self._backdrop.keeping = not self._moving and self.budget is SOFTWARE
         self._covering = any(
             shown.prepared.covers_ground
             and self.scene.is_visible(i)
@@ -456,9 +497,11 @@ class SceneView:
     def _apply_camera(self) -> None:
         self._place_camera()
         self._place_names()
+        self._place_tags()
         self.request_render()
 
-    def _place_camera(self) -> None:
+    def _place_eye(self) -> tuple[float, float]:
+        """Place VTK's camera; return what turns metres into depth, in perspective and parallel."""
         camera, to_local = self._camera, self.scene.georeference.to_local
         eye = self._renderer.GetActiveCamera()
         eye.SetPosition(*to_local(np.array(camera.position)))
@@ -471,6 +514,10 @@ class SceneView:
         eye.SetClippingRange(near, far)
         perspective = 0.0 if camera.parallel else 2 * far * near / (far - near)
         parallel = 2 / (far - near) if camera.parallel else 0.0
+        return perspective, parallel
+
+    def _place_camera(self) -> None:
+        perspective, parallel = self._place_eye()
         order = {layer_id: n for n, layer_id in enumerate(reversed(self.scene.layer_ids))}
         for layer_id, shown in self._shown.items():
             for drawn in shown.drawn:
@@ -480,10 +527,24 @@ class SceneView:
                 drawn.set_lift(lift, perspective, parallel)
                 if drawn.part.spacing or drawn.part.detail:
                     drawn.set_pixel(self._pixel_at(drawn), self._moving)
-        top = LIFT + LIFT_STEP * (len(order) + 1)
-        overlays = [*self._records, *([self._preview] if self._preview else [])]
-        for drawn in (*self._marks, *(d for overlay in overlays for d in overlay.drawn)):
+        self._place_in_front(perspective, parallel)
+
+    def _place_in_front(self, perspective: float, parallel: float) -> None:
+        top = LIFT + LIFT_STEP * (len(self.scene.layer_ids) + 1)
+        for drawn in self._in_front():
             drawn.set_lift(top, perspective, parallel)
+
+    def _in_front(self) -> list[Drawn]:
+        """Return what lies over all layers."""
+        return [*self._marks, *self._transients.drawn, *self._records.drawn, *self.tools.drawn]
+
+    def _place_tags(self) -> None:
+        """Write the labels of tool and records where they find room; names make way for them."""
+        tags = self.tools.tags
+        for record in self._visible_records():
+            tags += tag(record.label or record.name, record.points, False)
+        self._tags.show(tags, self._camera, self.size, self._look())
+        self._names.give_way(self._tags.boxes)
 
     def _place_names(self) -> None:
         labels = [
@@ -502,9 +563,7 @@ class SceneView:
             labels,
             self._camera,
             self.size,
-            self.scene.georeference.origin,
-            self.theme,
-            self.pixel_ratio,
+            self._look(),
             lambda place: is_hidden(place, self._camera, self.size, candidates),
         )
 
@@ -530,7 +589,8 @@ class SceneView:
         corners = np.array([[x, y, z] for x in box[:2] for y in box[2:4] for z in box[4:]])
         corners = self.scene.georeference.to_project(corners)
         depth = (corners - np.array(camera.position)) @ moves.axes(camera)[2]
-        margin = 0.01 * float(np.ptp(depth)) + 1.0
+        # What is drawn nearer to the viewer than it lies, as marks are, is not to be cut off.
+        margin = 0.01 * float(np.ptp(depth)) + 5.0
         near, far = float(depth.min()) - margin, float(depth.max()) + margin
         if camera.parallel:
             return near, max(far, near + 1.0)
@@ -540,8 +600,7 @@ class SceneView:
 
     def _drawn_bounds(self) -> Bounds6 | None:
         """Return the box of all visible actors, scene coordinates."""
-        overlays = [*self._records, *([self._preview] if self._preview else [])]
-        drawn = [*self._marks, *(d for overlay in overlays for d in overlay.drawn)]
+        drawn = self._in_front()
         drawn += [d for shown in self._shown.values() for d in shown.drawn]
         boxes = np.array([d.actor.GetBounds() for d in drawn if d.actor.GetVisibility()])
         if len(boxes) == 0:
@@ -638,28 +697,23 @@ class SceneView:
 
     def set_preview(self, points: Sequence[Point], label: str = "", closed: bool = False) -> None:
         """Draw the rubber band of a tool; replaces the last one."""
-        self._remove_preview()
-        self._preview = Overlay(
-            self._overlay,
-            points,
-            self.scene.georeference.origin,
-            label,
-            self.theme,
-            closed=closed,
-            scale=self.pixel_ratio,
-        )
-        self._apply_camera()
+        self.tools.set_band(points, label, closed)
 
     def clear_preview(self) -> None:
         """Remove the rubber band."""
-        if self._preview is not None:
-            self._remove_preview()
-            self.request_render()
+        self.tools.clear_band()
 
-    def _remove_preview(self) -> None:
-        if self._preview is not None:
-            self._preview.remove()
-            self._preview = None
+    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
+        """Draw a layer that is not in the scene and cannot be picked; None takes it away."""
+        if layer is None:
+            self._transients.remove(key)
+        else:
+            self._transients.show(key, layer, style or layer.style)
+
+    @property
+    def transients(self) -> Transients:
+        """Layers that are drawn without being in the scene."""
+        return self._transients
 
     # -- quality and pictures --------------------------------------------------------------
 
@@ -678,12 +732,14 @@ class SceneView:
         for shown in self._shown.values():
             for drawn in shown.drawn:
                 drawn.set_moving(moving)
-        for overlay in self._records:
-            overlay.set_text_visible(not moving)
         self._update()
 
     def request_render(self) -> None:
         """Have the picture drawn: by the window when it comes round to it, else now."""
+        self._backdrop.drop()
+        self._draw_soon()
+
+    def _draw_soon(self) -> None:
         if self._request_render is not None:
             self._request_render()
         else:
@@ -713,6 +769,8 @@ class SceneView:
         self.end_interaction()
         self._place_camera()
         self._place_names()
+        self._place_tags()
+        self._backdrop.drop()
         self.render()
         grab = vtkWindowToImageFilter()
         grab.SetInput(window)

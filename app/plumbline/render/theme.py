@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+#: What the colours of marks mean, in the light theme.
+TONES = {
+    "good": "#14703F",
+    "warn": "#8A5200",
+    "bad": "#BC2F28",
+    "muted": "#596375",
+    "visible": "#2FB380",
+    "hidden": "#D2441C",
+    "lit": "#F2B02E",
+    "shade": "#5B6B82",
+    "cut": "#CE3A32",
+    "fill": "#2F6FDE",
+    "new": "#14A3A0",
+    "gone": "#A5432F",
+    "changed": "#7B52C9",
+}
 
 
 @dataclass(frozen=True)
@@ -20,6 +38,8 @@ class RenderTheme:
     terrain: str = "#C9CDBF"
     #: Where there is no number, and the class 0 of a yes-or-no grid.
     none: str = "#A0A5AC"
+    #: Colours of marks by name, beside ``accent``, ``text`` and ``none``.
+    tones: Mapping[str, str] = field(default_factory=lambda: dict(TONES))
     categorical: tuple[str, ...] = (
         "#2F6FDE",
         "#E08A1E",
@@ -32,6 +52,11 @@ class RenderTheme:
         "#979B51",
         "#6C53A5",
     )
+
+    def tone(self, name: str) -> str:
+        """Return the colour of marks of a tone; an unknown one is a `KeyError`."""
+        own = {"accent": self.accent, "text": self.text, "none": self.none}
+        return own[name] if name in own else self.tones[name]
 
 
 LIGHT = RenderTheme()

@@ -6,11 +6,11 @@ means which movement of the camera.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QElapsedTimer, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
@@ -23,6 +23,7 @@ from plumbline.render.theme import SOFTWARE
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
+from plumbline.ui.tool_channel import GripHand, ToolChannel
 from plumbline.ui_kit.live import on_theme
 from plumbline.ui_kit.theme import current_theme
 
@@ -53,30 +54,6 @@ class Mode(Enum):
     FLY = "fly"
 
 
-class ToolChannel(QObject):
-    """What a tool panel sees of the canvas (`plumbline.ui_kit.context.CanvasTool`)."""
-
-    hovered = Signal(object)
-    clicked = Signal(object)
-    finished = Signal()
-    stepped_back = Signal()
-    escaped = Signal()
-
-    def __init__(self, canvas: Canvas) -> None:
-        super().__init__(canvas)
-        self._canvas = canvas
-
-    def show_preview(
-        self, points: Sequence[Point], label: str = "", *, closed: bool = False
-    ) -> None:
-        """Draw a rubber band with a label at its middle."""
-        self._canvas.view.set_preview(points, label, closed=closed)
-
-    def clear_preview(self) -> None:
-        """Remove the rubber band."""
-        self._canvas.view.clear_preview()
-
-
 class Canvas(QWidget):
     """Shows a scene; reports clicks, the place under the cursor and the camera."""
 
@@ -104,7 +81,8 @@ class Canvas(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.interactor)
         self.tool = ToolChannel(self)
-        self.tool_active = False
+        self.grip = GripHand(self)
+        self._tool_active = False
         self.mode = Mode.ORBIT
         self.view = self._make_view(scene)
         self._make_overlays()
@@ -118,6 +96,17 @@ class Canvas(QWidget):
         self._make_timers()
         self._connect()
         on_theme(self, self._theme_changed)
+
+    @property
+    def tool_active(self) -> bool:
+        """Whether a tool has the canvas; what it drew goes when it gives the canvas back."""
+        return self._tool_active
+
+    @tool_active.setter
+    def tool_active(self, active: bool) -> None:
+        if self._tool_active and not active:
+            self.tool.reset()
+        self._tool_active = active
 
     def set_scene(self, scene: Scene) -> None:
         """Show another scene."""
@@ -241,6 +230,12 @@ class Canvas(QWidget):
         height = self.interactor.height()
         return int(position.x() * ratio), int((height - 1 - position.y()) * ratio)
 
+    def place_of(self, point: Point) -> QPointF:
+        """Return where a point of the scene is in the widget."""
+        x, y, _ = moves.project(self.camera(), np.array([point]), self.view.size)[0]
+        ratio = self.view.size[1] / max(1, self.interactor.height())
+        return QPointF(x / ratio, self.interactor.height() - 1 - y / ratio)
+
     def _move_to(self, camera: Camera) -> None:
         self._begin()
         self.view.set_camera(camera)
@@ -280,6 +275,9 @@ class Canvas(QWidget):
         self._ease.stop()
         self._press = self._last = event.position()
         self._dragging = False
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and self.tool_active and self.grip.take(event.position()):
+            return
         self._anchor = self.view.hover_position(*self.pixel(event.position()))
 
     def _moved(self, event: QMouseEvent) -> None:
@@ -292,7 +290,10 @@ class Canvas(QWidget):
         if not self._dragging and (position - self._press).manhattanLength() < CLICK_RADIUS:
             return
         self._dragging = True
-        self._drag(event, self._last, position)
+        if self.grip.holds:
+            self.grip.drag(position)
+        else:
+            self._drag(event, self._last, position)
         self._last = position
 
     def _drag(self, event: QMouseEvent, start: QPointF, end: QPointF) -> None:
@@ -316,6 +317,10 @@ class Canvas(QWidget):
         if self._press is None:
             return
         dragged, self._dragging, self._press = self._dragging, False, None
+        if self.grip.holds and event.button() == Qt.MouseButton.LeftButton:
+            self.grip.release()
+            if dragged:
+                return
         if dragged:
             self._rest.start()
             return
@@ -364,6 +369,7 @@ class Canvas(QWidget):
             return
         place = self.pixel(self._hover_at)
         if self.tool_active and not self._rest.isActive():
+            self.grip.hover(self._hover_at)
             pick = self.view.pick(*place)
             self.tool.hovered.emit(pick)
             self.cursor_moved.emit(pick.position if pick else None)
@@ -463,6 +469,10 @@ class Canvas(QWidget):
         self.navigation.move(self.width() - self.navigation.width() - margin, margin)
         self._scale.move(margin, self.height() - self._scale.height() - margin)
         self._legend.place()
+
+    def show_legend(self) -> None:
+        """Let the legend tell the colours of a tool's layers too."""
+        self._legend.set_more(self.view.transients.layers)
 
     def refresh_overlays(self) -> None:
         """Bring compass, scale bar and legend up to date with the camera."""

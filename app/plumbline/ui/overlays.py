@@ -13,9 +13,10 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWidget
 
-from plumbline.api import Scene, tr
+from plumbline.api import Layer, LayerStyle, Scene, tr
 from plumbline.core.units import format_number
 from plumbline.render.legend import LegendRow, legend_rows
+from plumbline.ui.render_theme import render_theme
 from plumbline.ui_kit.labels import ElidedLabel, label, line
 from plumbline.ui_kit.live import follow, on_language
 from plumbline.ui_kit.theme import current_theme
@@ -187,6 +188,7 @@ class Legend(Floating):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene: Scene | None = None
+        self._more: list[tuple[Layer, LayerStyle]] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(10, 8, 12, 8)
         self._grid.setHorizontalSpacing(8)
@@ -200,6 +202,12 @@ class Legend(Floating):
             follow(self, event, self.refresh)
         self.refresh()
 
+    def set_more(self, layers: list[tuple[Layer, LayerStyle]]) -> None:
+        """Tell the colours of layers that are not in the scene, above the others."""
+        if layers or self._more:
+            self._more = layers
+            self.refresh()
+
     def refresh(self) -> None:
         """Show the rows of every visible, coloured layer."""
         while (item := self._grid.takeAt(0)) is not None:
@@ -207,16 +215,20 @@ class Legend(Floating):
                 widget.hide()
                 widget.deleteLater()
         rows = 0
-        for layer in self._scene or ():
-            if self._scene is None or not self._scene.is_visible(layer.id):
-                continue
-            entries = legend_rows(layer, self._scene.style(layer.id))
+        for layer, style in [*self._more, *self._visible()]:
+            entries = legend_rows(layer, style, render_theme(current_theme()))
             if entries and rows + 1 + len(entries) <= self.ROWS:
                 self._add(rows, layer.name, entries)
                 rows += 1 + len(entries)
         self.setVisible(rows > 0)
         # New rows have a size only after Qt has polished them.
         QTimer.singleShot(0, self.place)
+
+    def _visible(self) -> list[tuple[Layer, LayerStyle]]:
+        scene = self._scene
+        if scene is None:
+            return []
+        return [(layer, scene.style(layer.id)) for layer in scene if scene.is_visible(layer.id)]
 
     def place(self) -> None:
         """Take the size of the rows and stand above the scale bar."""

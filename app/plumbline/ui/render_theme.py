@@ -18,4 +18,8 @@ def render_theme(theme: Theme) -> RenderTheme:
         selection=theme.selection_outline,
         edge=theme.edge,
         categorical=theme.categorical,
+        tones={
+            **{name: theme.token(name) for name in ("good", "warn", "bad", "muted")},
+            **theme.analysis.model_dump(),
+        },
     )

@@ -233,6 +233,8 @@ class ToolHost(QStackedWidget):
 
     def open_tool(self, manifest: PanelManifest) -> Panel:
         """Show the panel of a plugin and give it the canvas."""
+        if manifest.id != self._active:
+            self._canvas.tool.reset()
         if manifest.id not in self._panels:
             module, _, name = manifest.class_.partition(":")
             panel: Panel = getattr(import_module(module), name)(self)

@@ -1,0 +1,177 @@
+"""What a tool panel sees of the canvas, and the hand that drags its grips.
+
+Panels know `plumbline.ui_kit.context.CanvasTool`; this is the canvas behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from PySide6.QtCore import QObject, QPointF, Qt, QTimer
+
+from plumbline.api import Bounds, Camera, Layer, LayerStyle, Pick
+from plumbline.ui_kit.context import Mark, Point
+
+if TYPE_CHECKING:
+    from plumbline.ui.canvas import Canvas
+
+#: Least time between two picks of a dragged grip, milliseconds.
+STEP = 30
+
+
+class ToolChannel(QObject):
+    """The canvas for tools (`plumbline.ui_kit.context.CanvasTool`)."""
+
+    hovered = Signal(object)
+    clicked = Signal(object)
+    finished = Signal()
+    stepped_back = Signal()
+    escaped = Signal()
+    handle_moved = Signal(int, object)
+    handle_released = Signal(int, object)
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+
+    def show_preview(
+        self, points: Sequence[Point], label: str = "", *, closed: bool = False
+    ) -> None:
+        """Draw a rubber band with a label at its middle."""
+        self._canvas.view.set_preview(points, label, closed=closed)
+
+    def clear_preview(self) -> None:
+        """Remove the rubber band."""
+        self._canvas.view.clear_preview()
+
+    def show_marks(self, key: str, marks: Sequence[Mark]) -> None:
+        """Draw marks; they replace those of the same key."""
+        self._canvas.view.tools.set_marks(key, marks)
+
+    def clear_marks(self, key: str = "") -> None:
+        """Remove the marks of a key, or all of them."""
+        self._canvas.view.tools.clear_marks(key)
+
+    def set_handles(self, points: Sequence[Point]) -> None:
+        """Show points that can be dragged with the mouse; replaces the last ones."""
+        self._canvas.view.tools.set_handles(points)
+
+    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
+        """Draw a layer that is not in the scene (a preview); None takes it away."""
+        self._canvas.view.show_layer(key, layer, style)
+        self._canvas.show_legend()
+
+    @property
+    def camera(self) -> Camera:
+        """Where the viewer is."""
+        return self._canvas.camera()
+
+    def go_to(self, camera: Camera) -> None:
+        """Move the viewer, with a short ease."""
+        self._canvas.go_to(camera)
+
+    def zoom_to(self, bounds: Bounds) -> None:
+        """Show a box."""
+        self._canvas.frame(bounds)
+
+    def reset(self) -> None:
+        """Take everything away that a tool has put into the picture."""
+        view = self._canvas.view
+        view.tools.clear()
+        view.transients.clear()
+        self._canvas.grip.let_go()
+        self._canvas.show_legend()
+
+
+class GripHand(QObject):
+    """Drags a tool's grips over the visible surface while the camera stands still.
+
+    A grip keeps its distance to the cursor, so that it does not jump when it is taken at its rim.
+    """
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+        self._taken: int | None = None
+        self._moved = False
+        self._offset = QPointF()
+        self._at = QPointF()
+        self._pick: Pick | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(STEP)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._follow)
+
+    @property
+    def dragging(self) -> bool:
+        """Whether a grip has been moved since it was taken."""
+        return self._taken is not None and self._moved
+
+    @property
+    def holds(self) -> bool:
+        """Whether a grip is held."""
+        return self._taken is not None
+
+    def take(self, position: QPointF) -> bool:
+        """Take the grip under a place in the widget, if there is one."""
+        self._taken = self._under(position)
+        self._moved, self._pick = False, None
+        if self._taken is None:
+            return False
+        self._offset = self._canvas.place_of(self._handles()[self._taken]) - position
+        self._show_cursor(Qt.CursorShape.ClosedHandCursor)
+        return True
+
+    def drag(self, position: QPointF) -> None:
+        """Let the grip follow the cursor."""
+        self._moved, self._at = True, position + self._offset
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def release(self) -> None:
+        """Let go of the grip where it is."""
+        number, moved = self._taken, self._moved
+        if moved and self._timer.isActive():
+            self._follow()
+        pick = self._pick
+        self.let_go()
+        if number is not None and moved and pick is not None:
+            self._canvas.tool.handle_released.emit(number, pick)
+
+    def let_go(self) -> None:
+        """Forget the grip."""
+        self._timer.stop()
+        self._taken, self._moved, self._pick = None, False, None
+        self._show_cursor(None)
+
+    def hover(self, position: QPointF) -> None:
+        """Show whether a press would take a grip."""
+        number = self._under(position)
+        self._canvas.view.tools.heat(number)
+        self._show_cursor(None if number is None else Qt.CursorShape.OpenHandCursor)
+
+    def _follow(self) -> None:
+        self._timer.stop()
+        number = self._taken
+        pick = self._canvas.view.pick(*self._canvas.pixel(self._at))
+        if number is None or pick is None or number >= len(self._handles()):
+            return
+        self._pick = pick
+        self._canvas.view.tools.move_handle(number, pick.position)
+        self._canvas.tool.handle_moved.emit(number, pick)
+
+    def _under(self, position: QPointF) -> int | None:
+        view = self._canvas.view
+        return view.tools.handle_at(view.camera(), view.size, *self._canvas.pixel(position))
+
+    def _handles(self) -> list[Point]:
+        return self._canvas.view.tools.handles
+
+    def _show_cursor(self, shape: Qt.CursorShape | None) -> None:
+        widget = self._canvas.interactor
+        if shape is None:
+            widget.unsetCursor()
+        elif widget.cursor().shape() != shape:
+            widget.setCursor(shape)
