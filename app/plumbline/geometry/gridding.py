@@ -275,9 +275,10 @@ class Heights:
 def raster_heights(z: FloatArray, cover: Cover) -> Heights:
     """Return cells of a raster as heights; their uncertainty is how they scatter.
 
-    The residual r of a cell against the mean of its k neighbours to the north, south, east and
-    west has the variance ``u² (1 + 1/k)`` where cells err independently: `u` is taken from it, cell
-    by cell. On a slope r is 0; at an edge it says how badly a cell knows where the edge runs.
+    The residual r of a cell against the mean of its k neighbours, in pairs to the north and south
+    or east and west, has the variance ``u² (1 + 1/k)`` where cells err independently: `u` is taken
+    from it, cell by cell. On a slope r is 0; at an edge it says how badly a cell knows where the
+    edge runs. Cells without a pair of neighbours take the root mean square of the others.
 
     Parameters
     ----------
@@ -288,32 +289,28 @@ def raster_heights(z: FloatArray, cover: Cover) -> Heights:
     with np.errstate(invalid="ignore", divide="ignore"):
         u = np.abs(z - around) / np.sqrt(1 + 1 / count)
     alone = np.isfinite(z) & (count == 0)
-    u[alone] = np.nanmax(u, initial=0.0)
+    if alone.any():
+        u[alone] = np.sqrt(np.nanmean(u**2)) if np.isfinite(u).any() else 0.0
     known = (np.isfinite(z) & (cover.share > 0)).astype(np.float64)
     return Heights(np.where(cover.share > 0, z, np.nan), u, known)
 
 
 def neighbours(z: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the mean of the four neighbours of each cell, NaN without any, and their count.
+    """Return the mean of the neighbours of each cell and their count: 0, 2 or 4.
 
-    Opposite neighbours count in pairs where there is a pair, so that a slope leaves no residual.
+    Only opposite neighbours that are both known count, so that a slope leaves no residual; NaN
+    where there is no such pair.
     """
     wide = np.pad(z, 1, constant_values=np.nan)
     total, count = np.zeros(z.shape), np.zeros(z.shape)
-    sides = (
+    for one, two in (
         (wide[:-2, 1:-1], wide[2:, 1:-1]),
         (wide[1:-1, :-2], wide[1:-1, 2:]),
-    )
-    for one, two in sides:
+    ):
         pair = one + two
-        both = np.isfinite(pair)
+        both = np.isfinite(pair) & np.isfinite(z)
         total[both] += pair[both]
         count[both] += 2
-    bare = count == 0
-    for one in (side for pair in sides for side in pair):
-        use = bare & np.isfinite(one)
-        total[use] += one[use]
-        count[use] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
         return total / count, count
 
