@@ -120,6 +120,13 @@ from plumbline.geometry.pits import slope_distance
 from plumbline.geometry.polygons import triangles_of_features
 from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
 from plumbline.geometry.section import CutPlane, cut_triangles, enclosed_areas
+from plumbline.geometry.sightlines import (
+    UprightCut,
+    clearance_below,
+    cut_upright,
+    needed_rise,
+    rise_over,
+)
 from plumbline.geometry.sky import Intervals, Sky, sky_of
 from plumbline.geometry.skyline import Azimuths, Skyline, skyline
 from plumbline.geometry.solids import Solid, solid_of, triangle_areas
@@ -281,6 +288,7 @@ __all__ = [
     "Surface",
     "Table",
     "Tracks",
+    "UprightCut",
     "UsageError",
     "UserError",
     "Value",
@@ -300,6 +308,7 @@ __all__ = [
     "certainty",
     "changes_of",
     "civil_time",
+    "clearance_below",
     "cone",
     "copied",
     "cover_of",
@@ -308,6 +317,7 @@ __all__ = [
     "crs_units",
     "curvature_drop",
     "cut_triangles",
+    "cut_upright",
     "default_digits",
     "directions",
     "draw_figure",
@@ -343,6 +353,7 @@ __all__ = [
     "lowest_on_grid",
     "nearest",
     "needed_heights",
+    "needed_rise",
     "numbers_of",
     "obstacle_layers",
     "outside",
@@ -357,6 +368,7 @@ __all__ = [
     "region",
     "rim_cells",
     "rise_and_fall",
+    "rise_over",
     "rule_files",
     "run",
     "run_request",
