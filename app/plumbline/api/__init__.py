@@ -81,6 +81,7 @@ from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
+from plumbline.core.resources import resource
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.core.where import where
@@ -366,6 +367,7 @@ __all__ = [
     "raster_heights",
     "read_grid",
     "region",
+    "resource",
     "rim_cells",
     "rise_and_fall",
     "rise_over",
