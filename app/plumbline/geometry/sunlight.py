@@ -42,6 +42,15 @@ from plumbline.geometry.sun import (
     instants_of_solar_time,
     sun_positions,
 )
+from plumbline.geometry.sunlight_cells import (
+    ASK,
+    BLOCK,
+    LIT,
+    TimeTree,
+    TriangleTree,
+    curve_order,
+    verdicts,
+)
 
 #: Receivers are lifted off their own surface by this, metres: along the normal, else upwards.
 LIFT = 0.02
@@ -54,8 +63,11 @@ FINEST = 10.0
 #: than 0.005 degrees, convergence included, which the sun covers in about a second.
 ZONE = 500.0
 
-#: Receivers whose verdicts are in memory together, for each thread.
-BATCH = 4096
+#: Verdicts that are in memory together, for each thread; rays that are cast together.
+BATCH, RAYS = 4_000_000, 500_000
+
+#: So few verdicts are cast one by one: that takes less time than starting to prove them.
+FEW = 2_000_000
 
 #: Causes of darkness that are no triangle: the receiver's own wall, the band's least elevation.
 OWN_WALL, TOO_LOW = -1, -2
@@ -217,6 +229,7 @@ class Occluder:
         used = self.vertices[self.triangles.ravel()] if len(triangles) else np.zeros((1, 3))
         self.low, self.high = used.min(axis=0), used.max(axis=0)
         self.origin = (self.low + self.high) / 2
+        self.tree: TriangleTree | None = None
         self._scene = EmbreeScene(robust=True)
         if len(self.triangles):
             local = np.ascontiguousarray(self.vertices - self.origin, dtype=np.float32)
@@ -229,6 +242,13 @@ class Occluder:
     def first(self, origins: FloatArray, directions: FloatArray) -> NDArray[np.intp]:
         """Return the first triangle of each ray, -1 where it meets none."""
         return self._run(origins, directions, "INTERSECT").astype(np.intp)
+
+    def plant(self, origins: FloatArray) -> None:
+        """Grow the tree in which verdicts are proven, once, for rays from these places."""
+        if self.tree is None and len(self.triangles):
+            reach = max(np.abs(part - self.origin).max() for part in (origins, self.low, self.high))
+            corners = self.vertices[self.triangles] - self.origin
+            self.tree = TriangleTree.of(corners, float(reach))
 
     def _run(self, origins: FloatArray, directions: FloatArray, query: str) -> AnyArray:
         if len(self.triangles) == 0 or len(origins) == 0:
@@ -397,11 +417,14 @@ def lit_periods(
         If someone cancelled through `feedback`.
     """
     feedback = feedback or Feedback()
+    origins = receivers.origins
+    count = sum(len(rows) * len(track.samples) for rows, track in tracks)
+    if count > FEW:
+        occluder.plant(origins)
     jobs = [
-        _Job(occluder, receivers, receivers.origins[part], part, track, owner)
+        _Job(occluder, receivers, origins[part], part, track, owner, count > FEW)
         for rows, track in tracks
-        for part in np.array_split(rows, max(1, math.ceil(len(rows) / BATCH)))
-        if len(part)
+        for part in _batches(rows, origins, len(track.samples))
     ]
     found: list[_Found] = []
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
@@ -427,7 +450,9 @@ class _Job:
         rows: NDArray[np.intp],
         track: SunTrack,
         owner: AnyArray | None,
+        prove: bool,
     ) -> None:
+        self.prove = prove
         self.occluder, self.receivers, self.track = occluder, receivers, track
         self.origins, self.rows, self.owner = origins, rows, owner
         self.rays = 0
@@ -452,10 +477,35 @@ class _Job:
     def verdicts(self) -> BoolArray:
         """Return the verdicts ``(B, K)`` at the samples."""
         samples = np.arange(0, len(self.track.times), self.track.between)
-        lit = np.empty((len(self.rows), len(samples)), dtype=np.bool_)
         everyone = np.arange(len(self.rows))
+        if self.prove and self.occluder.tree is not None:
+            return self._proven(everyone, samples)
+        lit = np.empty((len(everyone), len(samples)), dtype=np.bool_)
         for k, instant in enumerate(samples):
             lit[:, k] = self.lit(everyone, np.full(len(everyone), instant))
+        return lit
+
+    def _proven(self, everyone: AnyArray, samples: AnyArray) -> BoolArray:
+        """Return the verdicts, cast only where they cannot be proven."""
+        assert self.occluder.tree is not None
+        directions = self.track.directions[samples]
+        wanted = np.empty((len(everyone), len(samples)), dtype=np.bool_)
+        for k, instant in enumerate(samples):
+            wanted[:, k] = self.track.up[instant] & self.receivers.facing(
+                self.rows, np.broadcast_to(directions[k], (len(everyone), 3))
+            )
+        local = self.origins - self.occluder.origin
+        times = TimeTree.of(directions)
+
+        def cast(row: AnyArray, sample: AnyArray) -> NDArray[np.intp]:
+            self.rays += len(row)
+            return self.occluder.first(self.origins[row], directions[sample])
+
+        state = verdicts(self.occluder.tree, times, local, wanted, cast)
+        row, sample = np.nonzero(state == ASK)
+        lit: BoolArray = state == LIT
+        for part in np.array_split(np.arange(len(row)), 1 + len(row) // RAYS):
+            lit[row[part], sample[part]] = self.lit(row[part], samples[sample[part]])
         return lit
 
     def changes(self, lit: BoolArray) -> _Changes:
@@ -519,6 +569,13 @@ class _Runs:
     start: FloatArray
     end: FloatArray
     owner: NDArray[np.intp]
+
+
+def _batches(rows: NDArray[np.intp], origins: FloatArray, samples: int) -> list[NDArray[np.intp]]:
+    """Return rows in batches of neighbours whose verdicts fit into `BATCH`."""
+    rows = rows[curve_order(origins[rows])]
+    size = max(BLOCK, BATCH // samples // BLOCK * BLOCK)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 @dataclass(frozen=True)
