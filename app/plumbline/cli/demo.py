@@ -85,6 +85,12 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
         "schemes.diff": {"a": "A", "b": "B"},
         "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
         "sightline.dome": {"point": [x, y], "obstacles": ["terrain", "models"], "radius": 400},
+        "sightline.line": {
+            "observer": eyes["pier"],
+            "targets": [points["old_quarter"], points["street"], eyes["hill"]],
+            "obstacles": ["terrain", "models"],
+            "curvature": True,
+        },
         "sightline.skyline": {
             "viewpoint": eyes["pier"],
             "obstacles": ["terrain", "models"],

@@ -24,6 +24,8 @@ ENDS = 2.0
 TOUCH = 1e-6
 #: Stretches whose angles differ by less join, as a tangent of the angle.
 _JOIN = 1e-9
+#: Tangent of the angle above which an eye has a roof over its head.
+_STEEPEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,13 @@ def cut_upright(vertices: FloatArray, triangles: Any, eye: Any, target: Any) -> 
     if length <= TOUCH:
         return None
     way = ((target[0] - eye[0]) / length, (target[1] - eye[1]) / length)
-    found, triangle = _kernel()(vertices, triangles, eye[0], eye[1], way[0], way[1], length)
+    found, triangle = np.empty((4096, 4)), np.empty(4096, np.intp)
+    line = (float(eye[0]), float(eye[1]), *way, length)
+    count = _kernel()(vertices, triangles, *line, found, triangle)
+    if count > len(found):
+        found, triangle = np.empty((count, 4)), np.empty(count, np.intp)
+        _kernel()(vertices, triangles, *line, found, triangle)
+    found, triangle = found[:count], triangle[:count]
     s, z = found[:, 0::2], found[:, 1::2]
     # Clip to the line: a stretch that crosses an end keeps its part inside.
     kept = (s.max(axis=1) >= TOUCH) & (s.min(axis=1) <= length - TOUCH)
@@ -83,14 +91,15 @@ def cut_upright(vertices: FloatArray, triangles: Any, eye: Any, target: Any) -> 
 
 
 @cache
-def _kernel() -> Callable[..., tuple[FloatArray, NDArray[np.intp]]]:
+def _kernel() -> Callable[..., int]:
+    """Return the cut; it writes what fits (s, z of both ends) and returns how many there are."""
     from numba import njit
 
     @njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
     def cut(
-        vertices: Any, triangles: Any, x: float, y: float, dx: float, dy: float, length: float
-    ) -> Any:
-        found, which = np.empty((1024, 4)), np.empty(1024, np.intp)
+        vertices: Any, triangles: Any, x: float, y: float, dx: float, dy: float, length: float,
+        found: Any, which: Any,
+    ) -> int:  # fmt: skip
         count = 0
         side, along = np.empty(3), np.empty(3)
         for n in range(len(triangles)):
@@ -104,34 +113,31 @@ def _kernel() -> Callable[..., tuple[FloatArray, NDArray[np.intp]]]:
             if max(along[0], along[1], along[2]) <= 0 or min(along[0], along[1], along[2]) > length:
                 continue
             ends = 0
-            if count == len(found):
-                found = np.concatenate((found, np.empty_like(found)))
-                which = np.concatenate((which, np.empty_like(which)))
             low_s, low_z, high_s, high_z = np.inf, np.inf, -np.inf, -np.inf
             for k in range(3):
-                i, j = triangles[n, k], triangles[n, (k + 1) % 3]
                 one, two = side[k], side[(k + 1) % 3]
-                if one == 0:
-                    share = 0.0
-                elif one * two < 0:
-                    share = one / (one - two)
-                else:
+                if one != 0 and one * two >= 0:
                     continue
+                share = 0.0 if one == 0 else one / (one - two)
                 s = along[k] + share * (along[(k + 1) % 3] - along[k])
-                z = vertices[i, 2] + share * (vertices[j, 2] - vertices[i, 2])
+                z = vertices[triangles[n, k], 2]
+                z += share * (vertices[triangles[n, (k + 1) % 3], 2] - z)
                 ends += 1
                 # An upright stretch has one s: then height decides.
                 if s < low_s or (s == low_s and z < low_z):
                     low_s, low_z = s, z
                 if s > high_s or (s == high_s and z > high_z):
                     high_s, high_z = s, z
-            if ends >= 2:
-                found[count] = (low_s, low_z, high_s, high_z)
+            if ends < 2:
+                continue
+            if count < len(found):
+                found[count, 0], found[count, 1] = low_s, low_z
+                found[count, 2], found[count, 3] = high_s, high_z
                 which[count] = n
-                count += 1
-        return found[:count], which[:count]
+            count += 1
+        return count
 
-    compiled: Callable[..., tuple[FloatArray, NDArray[np.intp]]] = cut
+    compiled: Callable[..., int] = cut
     return compiled
 
 
@@ -162,7 +168,7 @@ def rise_over(cut: UprightCut, count: int, owner: NDArray[np.integer[Any]]) -> F
 
 
 def needed_rise(cut: UprightCut) -> float:
-    """Return by how much the target has to rise for a free line, metres.
+    """Return by how much the target has to rise for a free line, metres; inf where nothing helps.
 
     Stretches are taken for what they are: a line that passes under a bridge is free. The angles
     that they cover are joined from the line's own upwards, until there is a gap.
@@ -176,4 +182,4 @@ def needed_rise(cut: UprightCut) -> float:
         if one > top + _JOIN * (1 + abs(top)):
             break
         top = max(top, two)
-    return (top - start) * cut.length
+    return (top - start) * cut.length if top < _STEEPEST else math.inf

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from plumbline.core.data import AnyArray, FloatArray
 from plumbline.core.feedback import Feedback
-from plumbline.core.i18n import tr
 from plumbline.geometry.occlusion import in_threads
 
 #: Directions into which a quadrant is cut; a number for the threads, that no answer depends on.
@@ -153,7 +152,7 @@ def needed_heights(
             limit,
         )
 
-    for _ in in_threads(sweep, len(sectors), feedback, threads, 1, tr("Looking around")):
+    for _ in in_threads(sweep, len(sectors), feedback, threads, 1):
         pass
     if math.isfinite(float(heights[view.row, view.column])):
         needed[view.row, view.column] = 0.0
