@@ -25,11 +25,10 @@ from plumbline.api import (
     shoelace,
     tr,
 )
-from plumbline.ui_kit import human_name
 from plumbline.ui_kit.analysis_panel import RESULT, AnalysisPanel
 from plumbline.ui_kit.context import ToolContext
 from plumbline.ui_kit.editors import SuggestEditor
-from plumbline.ui_kit.field_specs import Editor, FieldSpec
+from plumbline.ui_kit.field_specs import Editor, FieldSpec, human_name
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.result_view import headline_text
 from plumbline.ui_kit.theme import current_theme

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plumbline.analysis.figures import without_figures
 from plumbline.api import draw_figure, figure_colors
 from plumbline.core.fonts import chinese_font
 
@@ -45,3 +46,9 @@ def test_colours_mean_the_same_as_in_the_canvas() -> None:
     colors = figure_colors()
     assert colors["visible"] != colors["hidden"]
     assert len(colors["sequential"]) > 5
+
+
+def test_what_follows_the_mouse_draws_no_figures() -> None:
+    with without_figures():
+        assert draw_figure(lambda figure: pytest.fail("drawn")) == b""
+    assert draw_figure(lambda figure: None).startswith(b"\x89PNG")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from plumbline.analysis.figures import without_figures
 from plumbline.analysis.runner import Prepared, begin
 from plumbline.api import CancelledError, Feedback, Result, Scene, UserError
 from plumbline.services.notifier import notifier
@@ -79,7 +80,9 @@ class Previews:
     def _compute(self, key: str, request: Request, prepared: Prepared, feedback: Feedback) -> None:
         """In a worker; never raises."""
         try:
-            result = prepared.compute(feedback)
+            with without_figures():
+                result = prepared.compute(feedback)
+            result.figures.clear()
         except Exception as error:
             trouble = error
             self._post(lambda: self._ended(key, request, feedback, None, trouble))

@@ -211,7 +211,8 @@ class ToolHost(QStackedWidget):
         return QFileDialog.getExistingDirectory(self, title)
 
     def shut_down(self) -> None:
-        """Wait for the previews; the window is closing."""
+        """Close the tool while the canvas is there, and wait for previews; the window closes."""
+        self.close_tool()
         self._previews.close()
 
     # -- the window's side -----------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from plumbline.analysis.references import resolve
 from plumbline.analysis.registry import registry
@@ -115,6 +115,8 @@ class AnalysisPanel(Panel):
         self._place.setContentsMargins(0, 0, 0, 0)
         holder = QWidget()
         holder.setLayout(self._place)
+        # Room that is left belongs below the result, not into the fields.
+        holder.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._from_selection = button("", icon="select", clicked=self._take_selection)
         self.add(self._chooser)
         self.add(self._about)

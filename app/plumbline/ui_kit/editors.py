@@ -309,6 +309,7 @@ class SuggestEditor(Editor):
         self._values = [value for value, _ in pairs]
         self._combo.clear()
         self._combo.addItems([name for _, name in pairs])
+        self._combo.lineEdit().setPlaceholderText(tr("Automatic") if self.spec.optional else "")
         self.put(shown)
 
 

@@ -22,7 +22,7 @@ from plumbline.ui_kit.labels import ElidedLabel, label, set_property
 from plumbline.ui_kit.live import on_language
 from plumbline.ui_kit.panel import Section
 
-LABEL_WIDTH = 112
+LABEL_WIDTH = 120
 
 
 class ParameterForm(QWidget):
