@@ -102,7 +102,6 @@ def test_what_cannot_be_opened(
         ("a.stp", "STEP", "FreeCAD"),
         ("a.CATPart", "CATIA", "STL"),
         ("a.max", "3ds Max", "glTF"),
-        ("a.osgb", "OSGB", "OBJ"),
     ],
 )
 def test_a_foreign_format_is_named_with_the_way_out(

@@ -18,12 +18,14 @@ import trimesh
 from pyproj import CRS
 from tests.io.city_files import write_city, write_sequence
 from tests.io.mesh_files import write
+from tests.io.osgb_files import osgb, square
 from tests.io.test_citygml import city as city_gml
 from tests.io.test_cloud_text import pcd, points
 from tests.io.test_exchange import KML, dxf, gml
 
 from plumbline.core.data import RasterData
 from plumbline.core.errors import InputError
+from plumbline.core.tiles import TilesData
 from plumbline.io import load
 from plumbline.io.raster import read_grid, read_image, sample_bilinear
 from plumbline.io.writers import write_raster, write_vector
@@ -93,6 +95,9 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "a.csv": lambda path: write(path, "x,y\n" + "1,2\n" * 50),
     "a.xyz": lambda path: write(path, "1 2 3\n" * 50),
     "a.pcd": lambda path: write(path, pcd(points(), "binary_compressed")),
+    "a.osgb": lambda path: path.write_bytes(
+        osgb([(square(0, 0, 9, 1, 3), "b.osgb", (0, 0, 0, 9))])
+    ),
     "terrain.tif": make_raster,
     "image.tif": make_image,
 }
@@ -108,6 +113,8 @@ def attempt(path: Path) -> bool:
                 read = read_grid if layer.data.role == "terrain" else read_image
                 read(layer.data, 1000)
                 sample_bilinear(layer.data, np.array([[5e5 + 9, 4e6 - 9]]))
+            elif isinstance(layer.data, TilesData):
+                layer.data.mesh()
     except InputError as error:
         refusal = str(error)
     if refusal:

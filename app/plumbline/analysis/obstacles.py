@@ -23,6 +23,7 @@ from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef
 from plumbline.core.scene import Scene
+from plumbline.core.tiles import TilesData
 from plumbline.geometry.frame import Frame
 from plumbline.geometry.polygons import Rings, rings_of, triangles_of_features, triangulate
 from plumbline.geometry.raycast import EmbreeCaster
@@ -158,7 +159,7 @@ def _snapshot(scene: Scene, layer: Layer, without: frozenset[str]) -> ObstacleLa
             return one
         return replace(one, clip=scheme.terrain_polygon, clip_height=scheme.terrain_height)
     solid = isinstance(data, VectorData) and (data.has_z or bool(one.style.extrude))
-    if isinstance(data, MeshData) or solid:
+    if isinstance(data, MeshData | TilesData) or solid:
         return one
     raise RefusedError(
         tr("“{name}” cannot stand in the way: it has no surfaces.", name=layer.name),
@@ -197,6 +198,10 @@ def build_obstacles(
             warnings.append(
                 tr("“{name}” is thinned: {lod} of its cells.", name=one.layer.name, lod=lod)
             )
+        elif lod.startswith("error"):
+            warnings.append(
+                tr("“{name}” is taken at a coarser level: {lod}.", name=one.layer.name, lod=lod)
+            )
         own = entity_ids(one.layer)
         whole = len(own)
         owner = np.where(owner < 0, whole, owner)
@@ -233,6 +238,12 @@ def _triangles(
         gone = np.array([element.id in one.hidden for element in data.elements] + [False])
         kept = ~gone[owner]
         return given.frame.local(data.vertices)[data.triangles[kept]], owner[kept], lod
+    if isinstance(data, TilesData):
+        cut = data.mesh(around)
+        corners = given.frame.local(cut.mesh.vertices)[cut.mesh.triangles]
+        # Of what is asked for the finest there is, unless that is too much.
+        lod = "full" if cut.error == 0 else f"error ≤ {cut.error:.2f} m"
+        return corners, np.full(len(corners), -1), lod
     if isinstance(data, RasterData):
         corners, lod = _terrain(given.frame, one, around, max_cells)
         return corners, np.full(len(corners), -1), lod

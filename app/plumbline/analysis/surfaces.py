@@ -14,6 +14,7 @@ from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
 from plumbline.core.scene import Scene
+from plumbline.core.tiles import TilesData
 from plumbline.geometry.geodesy import crs_units
 from plumbline.geometry.raycast import EmbreeCaster, heights_from_above
 from plumbline.io.raster import sample_bilinear
@@ -21,7 +22,7 @@ from plumbline.io.raster import sample_bilinear
 
 @dataclass(frozen=True)
 class Surface:
-    """A layer that has one height at a place: a terrain raster, a mesh or a BIM model.
+    """A layer that has one height at a place: terrain, a mesh, tiles or a BIM model.
 
     A raster is bilinear between its cell centres; of meshes and BIM it is the first triangle that a
     plumb line from above meets, rooms not counted.
@@ -29,7 +30,7 @@ class Surface:
 
     layer: str
     name: str
-    data: RasterData | MeshData
+    data: RasterData | MeshData | TilesData
     georeference: Georeference
 
     def heights(self, xy: FloatArray, feedback: Feedback | None = None) -> FloatArray:
@@ -38,8 +39,19 @@ class Surface:
             metres = sample_bilinear(self.data, xy, feedback)
             heights: FloatArray = metres / crs_units(self.georeference.crs).vertical
             return heights
-        caster = EmbreeCaster(self.data.vertices, shell(self.data))
+        mesh = self.data if isinstance(self.data, MeshData) else self._cut(self.data, xy, feedback)
+        caster = EmbreeCaster(mesh.vertices, shell(mesh))
         return heights_from_above(caster, xy, float(caster.high[2]) + 1.0, feedback)
+
+    @staticmethod
+    def _cut(data: TilesData, xy: FloatArray, feedback: Feedback | None) -> MeshData:
+        """Return the tiles over places, as fine as they are."""
+        if len(xy) == 0:
+            return data.mesh((0.0, 0.0, 0.0, 0.0), feedback=feedback).mesh
+        west, south = xy.min(axis=0)
+        east, north = xy.max(axis=0)
+        around = (float(west), float(south), float(east), float(north))
+        return data.mesh(around, feedback=feedback).mesh
 
 
 def shell(data: MeshData) -> NDArray[np.integer]:
@@ -62,7 +74,7 @@ def surface(scene: Scene, layer_id: str) -> Surface:
     data = layer.data
     if isinstance(data, RasterData) and data.role == "terrain":
         return Surface(layer_id, layer.name, data, scene.georeference)
-    if isinstance(data, MeshData):
+    if isinstance(data, MeshData | TilesData):
         return Surface(layer_id, layer.name, data, scene.georeference)
     raise RefusedError(
         tr("“{name}” gives no height: it is neither terrain nor a mesh.", name=layer.name),

@@ -49,6 +49,7 @@ from plumbline.analysis.sunlight_rules import (
     SunlightRule,
 )
 from plumbline.analysis.surfaces import Surface, shell, surface
+from plumbline.analysis.validation import validate
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
 from plumbline.core.data import (
     BimData,
@@ -83,6 +84,7 @@ from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.resources import resource
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
+from plumbline.core.tiles import TilesData
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.core.where import where
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
@@ -288,6 +290,7 @@ __all__ = [
     "SunlightRule",
     "Surface",
     "Table",
+    "TilesData",
     "Tracks",
     "UprightCut",
     "UsageError",
@@ -397,6 +400,7 @@ __all__ = [
     "transformer",
     "triangle_areas",
     "triangles_of_features",
+    "validate",
     "volumes_between",
     "where",
     "winding_numbers",

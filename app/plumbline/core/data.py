@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from pyproj import CRS
 
+    from plumbline.core.tiles import TilesData
+
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 AnyArray: TypeAlias = NDArray[Any]
@@ -366,4 +368,6 @@ class GridData:
         return {"cells": int(self.values.size), "bands": 1}
 
 
-LayerData: TypeAlias = MeshData | BimData | PointCloudData | VectorData | RasterData | GridData
+LayerData: TypeAlias = (
+    "MeshData | BimData | PointCloudData | VectorData | RasterData | GridData | TilesData"
+)

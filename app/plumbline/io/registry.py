@@ -162,7 +162,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
     ".nwd": ("Navisworks", N_("Export the models behind it as IFC.")),
     ".nwc": ("Navisworks", N_("Export the models behind it as IFC.")),
     ".pln": ("ArchiCAD", N_("Export it from ArchiCAD as IFC4.")),
-    ".osgb": ("OSGB", N_("Export the model as OBJ, or one tile of it with osgconv.")),
     ".b3dm": ("3D Tiles", N_("Export the model as glTF or OBJ.")),
     ".rcp": ("ReCap", N_("Export the cloud from ReCap as E57.")),
     ".rcs": ("ReCap", N_("Export the cloud from ReCap as E57.")),
@@ -178,6 +177,14 @@ LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.ply:load_ply", MESH_OPTIONS),
     LoaderSpec("stl", "STL", (".stl",), "plumbline.io.stl:load_stl", MESH_OPTIONS),
     LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
+    LoaderSpec(
+        "osgb",
+        "OSGB",
+        (".osgb",),
+        "plumbline.io.osgb_tiles:load_osgb",
+        shared=(".xml",),
+        mark=rb"<ModelMetadata\b",
+    ),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
     LoaderSpec("e57", "E57", (".e57",), "plumbline.io.e57:load_e57"),
     LoaderSpec("pcd", "PCD", (".pcd",), "plumbline.io.pcd:load_pcd"),
@@ -308,6 +315,17 @@ def loader_for(path: Path) -> LoaderSpec:
     )
 
 
+#: The file by which a folder of tiles is opened.
+ENTRANCES = ("metadata.xml", "tileset.json")
+
+
+def entrance(path: Path) -> Path:
+    """Return the file by which a folder of tiles is opened; any other path as it is."""
+    if path.is_dir():
+        return next((path / name for name in ENTRANCES if (path / name).is_file()), path)
+    return path
+
+
 def _ends(path: Path) -> bytes:
     """Return the beginning and the end of a file; nothing when it cannot be read."""
     try:
@@ -364,7 +382,7 @@ def load(
     MissingCrsError
         If a project CRS is wanted and neither the file nor the user states the file's.
     """
-    path = Path(path).expanduser().absolute()
+    path = entrance(Path(path).expanduser().absolute())
     feedback = feedback or Feedback()
     spec = loader_for(path)
     _check_file(path)

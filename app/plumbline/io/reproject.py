@@ -32,6 +32,7 @@ from plumbline.core.errors import InputError, MissingCrsError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
+from plumbline.core.tiles import MovedSource, TilesData
 
 if TYPE_CHECKING:
     from pyproj import CRS, Transformer
@@ -73,6 +74,10 @@ def reproject_layer(layer: Layer, target: CRS, feedback: Feedback | None = None)
         data.vertices = _points(data.vertices, plan, layer.name, feedback)
     elif isinstance(data, PointCloudData):
         data.points = _points(data.points, plan, layer.name, feedback)
+    elif isinstance(data, TilesData):
+        data.source = MovedSource(data.source, plan.move)
+        boxes = [tile.bounds.as_list() for tile in data.source.roots()]
+        _all_placed(np.array(boxes).reshape(-1, 3), layer.name)
     else:
         assert isinstance(data, VectorData)
         _reproject_features(data, plan, layer.name, target, feedback)

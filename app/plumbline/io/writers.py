@@ -21,6 +21,7 @@ from plumbline.core.data import (
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
+from plumbline.core.tiles import TilesData
 from plumbline.io.base import library_notes
 from plumbline.io.raster import Affine6, read_grid, read_image
 
@@ -58,7 +59,7 @@ def write_layer(layer: Layer, folder: Path, name: str) -> Path:
         write_ply(path, data.points, colors=colors)
     else:
         path = folder / f"{name}.ply"
-        write_mesh(data, path)
+        write_mesh(data.mesh().mesh if isinstance(data, TilesData) else data, path)
     return path
 
 

@@ -13,7 +13,8 @@ from plumbline.core.data import (
     VectorData,
 )
 from plumbline.core.layer import Layer
-from plumbline.render import bim, grid, mesh, pointcloud, raster, vector
+from plumbline.core.tiles import TilesData
+from plumbline.render import bim, grid, mesh, pointcloud, raster, tiles, vector
 from plumbline.render.parts import Prepared, Request
 
 KINDS: dict[type, Callable[[Request], Prepared]] = {
@@ -22,6 +23,7 @@ KINDS: dict[type, Callable[[Request], Prepared]] = {
     MeshData: mesh.prepare,
     PointCloudData: pointcloud.prepare,
     RasterData: raster.prepare,
+    TilesData: tiles.prepare,
     VectorData: vector.prepare,
 }
 

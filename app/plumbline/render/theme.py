@@ -87,6 +87,8 @@ class Budget:
         How far the simplified terrain may lie from those cells, metres.
     image_pixels : int
         Pixels of one draped image.
+    tile_triangles : int
+        Triangles of one tree of tiles.
     texture_side : int
         Longest side of a texture of a mesh, pixels.
     anisotropy : int
@@ -98,6 +100,7 @@ class Budget:
 
     points: int = 12_000_000
     moving_points: int = 3_000_000
+    tile_triangles: int = 6_000_000
     terrain_cells: int = 4_000_000
     terrain_tolerance: float = 0.08
     image_pixels: int = 64_000_000
@@ -111,6 +114,7 @@ HARDWARE = Budget()
 SOFTWARE = Budget(
     points=2_500_000,
     moving_points=250_000,
+    tile_triangles=600_000,
     terrain_cells=1_200_000,
     terrain_tolerance=0.2,
     image_pixels=16_000_000,

@@ -31,6 +31,7 @@ from plumbline.core.data import (
 )
 from plumbline.core.errors import InputError
 from plumbline.core.i18n import tr
+from plumbline.core.tiles import TilesData
 from plumbline.services import paths
 from plumbline.services.project import arrays, geopackage
 from plumbline.services.project.schema import plain_json
@@ -77,6 +78,8 @@ def write(
     elif isinstance(data, RasterData):
         _write_blob(db, layer_id, "raster", _describe_raster(data), _raster_bytes(name, data))
     else:
+        # Tiles always have a source; they are never stored inside.
+        assert not isinstance(data, TilesData)
         kind, members, description = arrays.to_arrays(data)
         _write_blob(db, layer_id, kind, description, arrays.pack(members), name)
 

@@ -1,0 +1,245 @@
+"""Cities larger than memory: a tree of tiles, coarse at the root, finer towards the leaves.
+
+The tree knows neither Qt nor VTK nor a file format. A `TileSource` reads one; the renderer asks it
+for what the camera sees, an analysis for what a region needs (`TilesData.mesh`), and neither ever
+holds the whole.
+"""
+
+from __future__ import annotations
+
+import heapq
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from plumbline.core.data import AnyArray, Bounds, FloatArray, MeshData, PointCloudData
+from plumbline.core.feedback import Feedback
+
+#: Moves points ``(N, 3)`` into the project CRS.
+Move = Callable[[FloatArray], FloatArray]
+Content = MeshData | PointCloudData
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One node of the tree.
+
+    Attributes
+    ----------
+    id : str
+        Unique in its source and the same at every opening.
+    bounds : Bounds
+        Box of the tile and everything below it, in the CRS of its source.
+    error : float
+        Metres by which it may be wrong when it is shown without its children; 0 for the finest.
+    refine : str
+        ``"replace"``: children stand in its place; ``"add"``: they come beside it.
+    has_content : bool
+        Whether there is something to draw in it.
+    is_leaf : bool
+        Whether it is known to have no children; otherwise `TileSource.children` tells.
+    """
+
+    id: str
+    bounds: Bounds
+    error: float
+    refine: Literal["replace", "add"] = "replace"
+    has_content: bool = True
+    is_leaf: bool = False
+
+
+class TileSource(ABC):
+    """Reads a tree of tiles; every method may be called from any thread.
+
+    A branch that cannot be read is left out and noted once in `notes`; nothing outside the folder
+    of the source is ever read.
+    """
+
+    def __init__(self) -> None:
+        #: Translated sentences about branches that were left out.
+        self.notes: list[str] = []
+
+    @abstractmethod
+    def roots(self) -> tuple[Tile, ...]:
+        """Return the coarsest tiles."""
+
+    @abstractmethod
+    def children(self, tile: Tile) -> tuple[Tile, ...]:
+        """Return the children of a tile; none for a leaf, or where they cannot be read."""
+
+    @abstractmethod
+    def content(self, tile: Tile) -> Content | None:
+        """Return what is drawn of a tile, in the CRS of the source; None where there is nothing."""
+
+    def note(self, text: str) -> None:
+        """Keep a sentence about a branch that was left out, once."""
+        if text not in self.notes and len(self.notes) < 100:
+            self.notes.append(text)
+
+
+class MovedSource(TileSource):
+    """A source in another CRS: every vertex is moved, not the tile as a whole."""
+
+    def __init__(self, source: TileSource, move: Move) -> None:
+        super().__init__()
+        self.notes = source.notes
+        self._source, self._move = source, move
+        self._own: dict[str, Tile] = {}
+
+    def roots(self) -> tuple[Tile, ...]:
+        """Return the roots with their boxes moved."""
+        return tuple(map(self._moved, self._source.roots()))
+
+    def children(self, tile: Tile) -> tuple[Tile, ...]:
+        """Return the children with their boxes moved."""
+        return tuple(map(self._moved, self._source.children(self._own.get(tile.id, tile))))
+
+    def content(self, tile: Tile) -> Content | None:
+        """Return the content with its points moved."""
+        content = self._source.content(self._own.get(tile.id, tile))
+        if isinstance(content, MeshData):
+            return replace(content, vertices=self._move(content.vertices))
+        if isinstance(content, PointCloudData):
+            return replace(content, points=self._move(content.points))
+        return None
+
+    def _moved(self, tile: Tile) -> Tile:
+        self._own[tile.id] = tile
+        low, high = tile.bounds.low, tile.bounds.high
+        corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1])
+                            for z in (low[2], high[2])])  # fmt: skip
+        box = Bounds.of(self._move(corners))
+        assert box is not None
+        return replace(tile, bounds=box)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Part of a tree at one level of detail.
+
+    Attributes
+    ----------
+    error : float
+        Metres: the largest `Tile.error` of the tiles that were taken though they have children.
+    tiles : tuple of str
+        Their ids, in order.
+    """
+
+    mesh: MeshData
+    error: float
+    tiles: tuple[str, ...]
+
+
+@dataclass
+class TilesData:
+    """A tree of tiles as a layer's data.
+
+    Attributes
+    ----------
+    count : dict of str to int
+        What the loader counted without reading everything, e.g. ``tiles``.
+    """
+
+    source: TileSource
+    count: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Box of all roots."""
+        return Bounds.union(tile.bounds for tile in self.source.roots())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Counts for `plumbline info`."""
+        return dict(self.count)
+
+    def mesh(
+        self,
+        around: tuple[float, float, float, float] | None = None,
+        error: float = 0.0,
+        max_triangles: int = 6_000_000,
+        feedback: Feedback | None = None,
+    ) -> Cut:
+        """Return the triangles of a region at a level of detail that does not depend on any view.
+
+        The tile with the largest error is refined first, ties by id, until every tile is good
+        enough or the budget is spent; so the same question always gives the same mesh.
+
+        Parameters
+        ----------
+        around : (xmin, ymin, xmax, ymax), optional
+            Only tiles whose box touches this; triangles are not cut at its border.
+        error : float
+            Tiles that are wrong by no more than this are not refined, metres.
+        """
+        feedback = feedback or Feedback()
+        queue = [(-t.error, t.id, t) for t in self.source.roots() if _touches(t.bounds, around)]
+        heapq.heapify(queue)
+        taken: dict[str, MeshData] = {}
+        spent = worst = 0.0
+        while queue:
+            feedback.check()
+            _, _, tile = heapq.heappop(queue)
+            refined: tuple[Tile, ...] = ()
+            if tile.error > error and not tile.is_leaf and spent < max_triangles:
+                children = self.source.children(tile)
+                refined = tuple(c for c in children if _touches(c.bounds, around))
+                if children and not refined:
+                    continue
+            for child in refined:
+                heapq.heappush(queue, (-child.error, child.id, child))
+            if refined and tile.refine == "replace":
+                continue
+            if not refined and not tile.is_leaf:
+                worst = max(worst, tile.error if spent >= max_triangles else min(tile.error, error))
+            content = self.source.content(tile) if tile.has_content else None
+            if isinstance(content, MeshData):
+                taken[tile.id] = content
+                spent += len(content.triangles)
+        names = tuple(sorted(taken))
+        return Cut(join([taken[name] for name in names]), worst, names)
+
+
+def _touches(box: Bounds, around: tuple[float, float, float, float] | None) -> bool:
+    if around is None:
+        return True
+    west, south, east, north = around
+    return box.xmin <= east and box.xmax >= west and box.ymin <= north and box.ymax >= south
+
+
+def join(parts: list[MeshData]) -> MeshData:
+    """Return several meshes as one, with the materials and elements of all."""
+    if not parts:
+        return MeshData(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32))
+    shift = np.cumsum([0, *(len(p.vertices) for p in parts)])
+    vertices = np.concatenate([p.vertices for p in parts])
+    triangles = np.concatenate(
+        [np.asarray(p.triangles, dtype=np.int64) + n for p, n in zip(parts, shift, strict=False)]
+    )
+    joined = MeshData(vertices, triangles)
+    if any(p.uv is not None for p in parts):
+        joined.uv = np.concatenate(
+            [np.zeros((len(p.vertices), 2), "f4") if p.uv is None else p.uv for p in parts]
+        )
+    joined.material_index = _indices(parts, "materials", "material_index")
+    joined.materials = [m for p in parts for m in p.materials]
+    joined.element_index = _indices(parts, "elements", "element_index")
+    joined.elements = [e for p in parts for e in p.elements]
+    return joined
+
+
+def _indices(parts: list[MeshData], things: str, index: str) -> AnyArray | None:
+    """Return the material or element of each triangle of all parts, -1 for none."""
+    if all(getattr(p, index) is None for p in parts):
+        return None
+    found, before = [], 0
+    for p in parts:
+        own = getattr(p, index)
+        none = np.full(len(p.triangles), -1)
+        found.append(none if own is None else np.where(own >= 0, np.asarray(own) + before, -1))
+        before += len(getattr(p, things))
+    result: AnyArray = np.concatenate(found).astype(np.int32)
+    return result
