@@ -97,6 +97,13 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "azimuth_from": 270,
             "azimuth_to": 100,
         },
+        "sightline.corridor": {
+            "viewpoints": [eyes["pier"]],
+            "landmark": [eyes["hill"]],
+            "width": 30,
+            "protected_height": 10,
+            "obstacles": ["terrain", "models"],
+        },
     }
 
 

@@ -49,6 +49,7 @@ def excess_over(
     owner: AnyArray,
     limit: FloatArray,
     ground: Heights | None = None,
+    above: float = -np.inf,
     feedback: Feedback | None = None,
 ) -> Excess:
     """Return how far bodies rise above a limit.
@@ -64,6 +65,8 @@ def excess_over(
     ground : function, optional
         Heights at places ``(N, 2)`` that the limit is counted from; the difference is then taken at
         the corners of the overlaps. NaN counts as no limit.
+    above : float
+        Bodies that rise less are not looked for, metres; most triangles are then passed over.
 
     Notes
     -----
@@ -76,12 +79,17 @@ def excess_over(
     place = np.full((count, 3), np.nan)
     for upper, lower, share in _pairs(corners, limit):
         feedback.step(int(1000 * share), 1000)
+        if ground is None and above > -np.inf:
+            high = _bound(corners[upper], limit[lower]) > above
+            upper, lower = upper[high], lower[high]
+        if len(upper) == 0:
+            continue
         height, where = _greatest(corners[upper], limit[lower], ground)
         order = np.lexsort((upper, -height, owner[upper]))
         body = owner[upper[order]]
         first = order[np.r_[True, body[1:] != body[:-1]]]
         at = owner[upper[first]]
-        better = height[first] > best[at]
+        better = height[first] > np.maximum(best[at], above)
         best[at[better]] = height[first[better]]
         place[at[better]] = where[first[better]]
     found = np.flatnonzero(np.isfinite(best))
@@ -94,14 +102,11 @@ def _pairs(corners: FloatArray, limit: FloatArray) -> Iterator[tuple[Indices, In
 
     if len(corners) == 0 or len(limit) == 0:
         return
-    boxes = [
-        shapely.box(
-            *(v[..., axis].min(axis=1) for axis in (0, 1)),
-            *(v[..., axis].max(axis=1) for axis in (0, 1)),
-        )
-        for v in (_near(corners, limit), limit)
-    ]
     near = np.flatnonzero(_overlap(corners, limit))
+    boxes = [
+        shapely.box(*(_least(v[..., n]) for n in (0, 1)), *(-_least(-v[..., n]) for n in (0, 1)))
+        for v in (corners[near], limit)
+    ]
     tree = shapely.STRtree(boxes[0])
     # A few pieces of the limit at a time: each may meet every body.
     step = max(1, _PAIRS // max(len(near), 1))
@@ -112,11 +117,6 @@ def _pairs(corners: FloatArray, limit: FloatArray) -> Iterator[tuple[Indices, In
             yield near[upper[chosen]], lower[chosen] + start, start / len(limit)
 
 
-def _near(corners: FloatArray, limit: FloatArray) -> FloatArray:
-    near: FloatArray = corners[_overlap(corners, limit)]
-    return near
-
-
 def _overlap(corners: FloatArray, limit: FloatArray) -> NDArray[np.bool_]:
     """Tell which triangles touch the box of the whole limit on the map."""
     flat = limit[..., :2].reshape(-1, 2)
@@ -124,8 +124,28 @@ def _overlap(corners: FloatArray, limit: FloatArray) -> NDArray[np.bool_]:
     meets = np.ones(len(corners), dtype=bool)
     for axis in (0, 1):
         values = corners[..., axis]
-        meets &= (values <= high[axis]).any(axis=1) & (values >= low[axis]).any(axis=1)
+        meets &= (_least(values) <= high[axis]) & (_least(-values) <= -low[axis])
     return meets
+
+
+def _least(values: FloatArray) -> FloatArray:
+    """Return the least of three columns; several times faster than a reduction of rows."""
+    least: FloatArray = np.minimum(np.minimum(values[:, 0], values[:, 1]), values[:, 2])
+    return least
+
+
+def _bound(upper: FloatArray, lower: FloatArray) -> FloatArray:
+    """Return how far triangles rise above the planes of others: at least as far as above them."""
+    a, b, c = (lower[:, n] for n in range(3))
+    det = _cross(b - a, c - a)
+    rise = []
+    for n in range(3):
+        point = upper[:, n]
+        u, v = _cross(point - a, c - a) / det, _cross(b - a, point - a) / det
+        below = a[:, 2] + u * (b[:, 2] - a[:, 2]) + v * (c[:, 2] - a[:, 2])
+        rise.append(point[:, 2] - below)
+    # Rounding far from a narrow triangle: nothing near the limit is passed over.
+    return -_least(-np.column_stack(rise)) + 1e-6
 
 
 def _greatest(

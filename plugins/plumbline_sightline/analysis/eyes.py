@@ -147,7 +147,8 @@ class Places:
 
     def _refuse_inside(self, place: FloatArray, point: Point) -> None:
         """Refuse an eye inside a closed body: it would see nothing, or through its walls."""
-        holds = (self._low <= place).all(axis=1) & (self._high >= place).all(axis=1)
+        within = (self._low <= place) & (self._high >= place)
+        holds: NDArray[np.bool_] = np.logical_and.reduce(within, axis=1)
         corners, owner = self._triangles_of(holds & ~self._is_ground)
         total = np.zeros(len(holds))
         for start in range(0, len(corners), _BATCH):
