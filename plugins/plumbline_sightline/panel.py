@@ -7,21 +7,25 @@ sees and red behind what stands in the way.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import atan2, degrees, nan
 from typing import Any, ClassVar
 
 import numpy as np
+import shiboken6
+from PySide6.QtGui import QShowEvent
 
 from plumbline.api import N_, Camera, Layer, LayerStyle, Pick, Result, tr
-from plumbline.ui_kit.analysis_panel import AnalysisPanel
+from plumbline.ui_kit.analysis_panel import RESULT, AnalysisPanel
 from plumbline.ui_kit.buttons import button
+from plumbline.ui_kit.charts import Chart, Series
 from plumbline.ui_kit.context import Mark, Point, ToolContext
 from plumbline.ui_kit.theme import current_theme
 
-LINE = "sightline.line"
+LINE, SKYLINE = "sightline.line", "sightline.skyline"
 ANALYSES = (
     LINE,
     "sightline.viewshed",
-    "sightline.skyline",
+    SKYLINE,
     "sightline.dome",
     "sightline.corridor",
     "sightline.height_limit",
@@ -51,6 +55,14 @@ WORDS: Mapping[str, str] = {
     "visible_area": N_("Visible area"),
     "visible_share": N_("Visible share"),
     "targets": N_("Targets"),
+    "obstructions": N_("Obstructions"),
+    "obstructing": N_("Objects in the way"),
+    "obstruction_distance": N_("Distance to the obstruction"),
+    "entities": N_("Objects"),
+    "raise_target": N_("Raise the target by"),
+    "lower_obstacle": N_("Lower the obstacle by"),
+    "lower_by": N_("Lower by"),
+    "sightlines": N_("Sightlines"),
     "target": N_("Target"),
     "obstruction_x": N_("Obstruction X"),
     "obstruction_y": N_("Obstruction Y"),
@@ -81,8 +93,20 @@ class SightlinePanel(AnalysisPanel):
 
     def build(self) -> None:
         """Add the look through the observer's eye."""
+        self._skyline: Chart | None = None
         self._look = button("", icon="eye", clicked=self.look)
         self.below.addWidget(self._look)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Get the obstacles ready in the background, so that the first line follows at once."""
+        super().showEvent(event)
+        box = self.context.scene.bounds
+        if LINE not in self._forms or box is None:
+            return
+        x, y, z = box.center.tolist()
+        params = {**self._forms[LINE].values(), "observer": (x, y, box.zmax + 10.0)}
+        params["targets"] = [(x, y, z)]
+        self.context.preview("warm up", LINE, params, lambda _result: None)
 
     def retranslate(self) -> None:
         """Take up the language of the window."""
@@ -144,6 +168,7 @@ class SightlinePanel(AnalysisPanel):
     def follow_mouse(self, moving: bool) -> None:
         """Show what the eye sees of where the mouse points, or of its targets while it moves."""
         self._look.setEnabled(bool(self._eye()))
+        self._point_out()
         if self.analysis != LINE:
             return
         params = self.form.values()
@@ -172,35 +197,93 @@ class SightlinePanel(AnalysisPanel):
         """Return the lines of sight: green as far as they see, red behind the obstruction."""
         if result.analysis != LINE or "targets" not in result.tables:
             return super().marks_of(result)
-        table = result.tables["targets"]
-        rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-        eye = self._point(result.params["observer"], result, "observer_height")
+        eye = result.points[0]
         marks: list[Mark] = []
-        for row, target in zip(rows, result.params["targets"], strict=True):
-            end = self._point(target, result, "target_height")
-            stop = tuple(row.get(f"obstruction_{axis}") for axis in "xyz")
+        for row, target in zip(_rows(result, "targets"), result.params["targets"], strict=True):
+            end = self._target(target, result)
             if row["visible"]:
                 marks.append(Mark([eye, end], tone="visible", width=3.0))
-            elif all(isinstance(value, int | float) for value in stop):
-                hit = (float(stop[0]), float(stop[1]), float(stop[2]))  # type: ignore[arg-type]
-                marks.append(Mark([eye, hit], tone="visible", width=3.0))
-                marks.append(Mark([hit, end], tone="hidden", width=3.0))
-                marks.append(Mark([hit], "points", tone="hidden", width=9.0))
-            else:
-                marks.append(Mark([eye, end], tone="hidden", width=3.0))
+                continue
+            stop = (row["obstruction_x"], row["obstruction_y"], row["obstruction_z"])
+            marks.append(Mark([eye, stop], tone="visible", width=3.0))
+            marks.append(Mark([stop, end], tone="hidden", width=3.0))
+            marks.append(Mark([stop], "points", tone="hidden", width=9.0))
         return marks
 
-    def _point(self, point: Any, result: Result, height: str) -> Point:
-        if len(point) == 3:
-            return (float(point[0]), float(point[1]), float(point[2]))
-        above = _number(result.params, height)
+    def _target(self, point: Any, result: Result) -> Point:
         x, y = float(point[0]), float(point[1])
-        return (x, y, self.height_at(x, y) + above)
+        if len(point) == 3:
+            return (x, y, float(point[2]))
+        return (x, y, self.height_at(x, y) + _number(result.params, "target_height"))
+
+    def row_chosen(self, table: str, row: dict[str, Any]) -> None:
+        """Go to the target of a row; what stands in the way is the row's of the other table."""
+        result = self.view.result
+        if table != "targets" or result is None or result.analysis != LINE:
+            super().row_chosen(table, row)
+            return
+        x, y, z = self._target(result.params["targets"][int(row["target"]) - 1], result)
+        super().row_chosen(table, {"x": x, "y": y, "z": z})
 
     def present(self, result: Result) -> None:
         """Draw a result; it takes the place of what followed the mouse."""
-        self.context.canvas.clear_marks(LIVE)
+        canvas = self.context.canvas
+        canvas.clear_marks(LIVE)
+        if result.analysis == LINE:
+            # The marks say the same as the layer, in front of the scene.
+            canvas.show_marks(RESULT, self.marks_of(result))
+            return
         super().present(result)
+        if result.analysis == SKYLINE:
+            self._show_skyline(result)
+
+    # -- the skyline, both ways ------------------------------------------------------------
+
+    def _show_skyline(self, result: Result) -> None:
+        """Show the skyline in the drawer; what the mouse points at there lights up here."""
+        rows = _rows(result, "skyline")
+        azimuths = [row["azimuth"] for row in rows]
+        chart = Chart()
+        chart.set_axes(tr("Azimuth (°)"), tr("Elevation angle (°)"))
+        elevations = [nan if row["elevation"] is None else row["elevation"] for row in rows]
+        chart.set_series([Series(tr("Skyline"), azimuths, elevations, "area", "accent")])
+        chart.hovered.connect(lambda azimuth: self._light_up(rows, azimuth))
+        self._skyline = chart
+        self.context.show_chart(tr("Skyline"), chart)
+
+    def _light_up(self, rows: list[dict[str, Any]], azimuth: float) -> None:
+        """Mark the place of the skyline under the mouse, and select whose it is."""
+        canvas, scene = self.context.canvas, self.context.scene
+        result = self.view.result
+        near = [row for row in rows if row["azimuth"] == azimuth and row["x"] is not None]
+        if not near or result is None or result.analysis != SKYLINE or not self.isVisible():
+            canvas.clear_marks(LIVE)
+            return
+        place = (near[0]["x"], near[0]["y"], near[0]["z"])
+        eye = result.points[0]
+        canvas.show_marks(
+            LIVE, [Mark([eye, place], tone="visible"), Mark([place], "points", width=9.0)]
+        )
+        ref = self.entity_of_row(near[0])
+        scene.select([ref] if ref is not None else [])
+
+    def _point_out(self) -> None:
+        """Read out in the chart the azimuth of what the mouse points at in the canvas."""
+        result, cursor = self.view.result, self.picker.cursor
+        # The drawer deletes a chart when it shows another.
+        if self._skyline is None or not shiboken6.isValid(self._skyline):
+            return
+        if result is None or result.analysis != SKYLINE:
+            return
+        if cursor is None:
+            self._skyline.set_hover(None)
+            return
+        x, y, _ = result.points[0]
+        georeference = self.context.scene.georeference
+        turn = 0.0 if georeference.crs is None else georeference.convergence(x, y)
+        azimuth = degrees(atan2(cursor[0] - x, cursor[1] - y)) + turn
+        low = float(result.params["azimuth_from"])
+        self._skyline.set_hover(low + (azimuth - low) % 360.0)
 
     def clear_canvas(self) -> None:
         """Take everything out of the canvas."""
@@ -218,6 +301,11 @@ class SightlinePanel(AnalysisPanel):
             class_names={"1": N_("Visible"), "0": N_("Hidden")},
             hidden_classes=("0",),
         )
+
+
+def _rows(result: Result, name: str) -> list[dict[str, Any]]:
+    table = result.tables[name]
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
 def _number(values: Mapping[str, Any], name: str) -> float:

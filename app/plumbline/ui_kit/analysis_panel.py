@@ -93,6 +93,8 @@ class AnalysisPanel(Panel):
         self._ids = [analysis for analysis in analyses if analysis in installed]
         self._forms: dict[str, ParameterForm] = {}
         self._running: Running | None = None
+        #: Keys of the layers that a result has in the canvas.
+        self._drawn: set[str] = set()
         self._heights: dict[tuple[float, float], float] = {}
         self.picker = Picker(context.canvas, self.height_at, self.taken, self, self.wanted)
         self._make_inputs()
@@ -434,6 +436,7 @@ class AnalysisPanel(Panel):
         self.clear_canvas()
         if self.isVisible():
             self.present(result)
+            self.scroll_to(self.view)
 
     def _clear_result(self) -> None:
         self.view.clear()
@@ -460,8 +463,8 @@ class AnalysisPanel(Panel):
         except UserError as error:
             self._message.show_message(str(error), "bad")
             return
-        for name in result.layers:
-            self.context.canvas.show_layer(f"{RESULT}.{name}", None)
+        self.clear_canvas()
+        self.context.canvas.show_marks(RESULT, self.marks_of(result))
         self.view.set_added(True)
 
     def _export(self) -> None:
@@ -528,15 +531,16 @@ class AnalysisPanel(Panel):
         canvas = self.context.canvas
         canvas.show_marks(RESULT, self.marks_of(result))
         for name, layer in result.layers.items():
+            self._drawn.add(f"{RESULT}.{name}")
             canvas.show_layer(f"{RESULT}.{name}", layer, self.style_of(name, layer))
 
     def clear_canvas(self) -> None:
         """Take what `present` has drawn out of the canvas."""
         canvas = self.context.canvas
         canvas.clear_marks(RESULT)
-        for run in self.runs.runs:
-            for name in run.result.layers:
-                canvas.show_layer(f"{RESULT}.{name}", None)
+        for key in self._drawn:
+            canvas.show_layer(key, None)
+        self._drawn.clear()
 
     def row_chosen(self, table: str, row: dict[str, Any]) -> None:
         """Show where a row of a table is: select its entity, or go to its place."""

@@ -140,6 +140,15 @@ class Chart(QWidget):
         self._hover = None
         self.update()
 
+    def set_hover(self, x: float | None) -> None:
+        """Read out the point nearest to an x, e.g. of what the mouse points at elsewhere."""
+        if x is not None and self._drawn and self._drawn[0].x.size:
+            places = self._drawn[0].x
+            x = float(places[np.argmin(np.abs(places - x))])
+        if x != self._hover:
+            self._hover = x
+            self.update()
+
     # Saving
 
     def save_png(self, path: Path, width: int = 1200, height: int = 500) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QSize, Qt, Signal
+import shiboken6
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -87,13 +88,13 @@ class Panel(QWidget):
         foot.setSpacing(0)
         foot.addWidget(line())
         foot.addLayout(self.footer)
-        scroll = scroll_area(self.body)
+        self._scroll = scroll_area(self.body)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
         column.addLayout(hint)
-        column.addWidget(scroll, 1)
+        column.addWidget(self._scroll, 1)
         column.addWidget(self._footer_box)
 
     def sizeHint(self) -> QSize:
@@ -124,6 +125,16 @@ class Panel(QWidget):
     def primary(self) -> QPushButton:
         """The primary button."""
         return self._primary
+
+    def scroll_to(self, widget: QWidget) -> None:
+        """Bring a part of the body into sight, once the layout has settled."""
+
+        def scroll() -> None:
+            if shiboken6.isValid(widget) and widget.isVisible():
+                top = widget.mapTo(self._scroll.widget(), QPoint(0, 0)).y()
+                self._scroll.verticalScrollBar().setValue(top - 12)
+
+        QTimer.singleShot(0, self, scroll)
 
     def add(self, widget: QWidget) -> QWidget:
         """Append a widget to the body and return it."""
