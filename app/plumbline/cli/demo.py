@@ -104,6 +104,20 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "protected_height": 10,
             "obstacles": ["terrain", "models"],
         },
+        "sightline.height_limit": {
+            "obstacles": ["models"],
+            "surfaces": [
+                {"kind": "zones", "layer": "parcels", "attribute": "限高", "above": "ground"},
+                {
+                    "kind": "cone",
+                    "name": "lighthouse",
+                    "center": points["shore"],
+                    "height": 30,
+                    "slope": 0.1,
+                    "radius_to": 400,
+                },
+            ],
+        },
     }
 
 
