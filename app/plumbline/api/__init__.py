@@ -10,6 +10,7 @@ from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
 from plumbline.analysis.figures import draw_figure, figure_colors
 from plumbline.analysis.obstacles import (
+    ObstacleLayer,
     ObstacleLayers,
     Obstacles,
     build_obstacles,
@@ -251,6 +252,7 @@ __all__ = [
     "LitPeriods",
     "Material",
     "MeshData",
+    "ObstacleLayer",
     "ObstacleLayers",
     "Obstacles",
     "Occluder",
