@@ -14,6 +14,7 @@ from vtkmodules.vtkRenderingOpenGL2 import (
 )
 
 from plumbline.render.parts import Part, build
+from plumbline.render.sun import Sun
 from plumbline.render.theme import RenderTheme, rgb
 
 Bounds6 = tuple[float, float, float, float, float, float]
@@ -27,6 +28,7 @@ class Effects:
         self._state: tuple[bool, bool, bool, float] = (False, False, False, 0.0)
         self._far_corners = vtkActor()
         self._passes: list[Any] = []
+        self._lights: list[vtkLight] = []
         self._light()
 
     def set_theme(self, theme: RenderTheme) -> None:
@@ -34,6 +36,19 @@ class Effects:
         self._renderer.GradientBackgroundOn()
         self._renderer.SetBackground(rgb(theme.sky_bottom))
         self._renderer.SetBackground2(rgb(theme.sky_top))
+
+    def set_sun(self, sun: Sun | None) -> None:
+        """Light evenly from the sky, since surfaces take the sun from their shader; None undoes it.
+
+        The sky is painted by `set_theme` or here, whatever comes last.
+        """
+        strengths = (0.78, 0.22, 0.32) if sun is None else (0.22, 0.22, 0.62)
+        for light, strength in zip(self._lights, strengths, strict=True):
+            light.SetIntensity(strength)
+        if sun is not None:
+            above, below, _, _ = sun.colors()
+            self._renderer.SetBackground(*below)
+            self._renderer.SetBackground2(*above)
 
     def set_depth(self, *, occlusion: bool, eye_dome: bool, smooth: bool, reach: float) -> None:
         """Choose the passes.
@@ -121,3 +136,4 @@ class Effects:
             light.SetColor(color)
             light.SetIntensity(strength)
             self._renderer.AddLight(light)
+            self._lights.append(light)

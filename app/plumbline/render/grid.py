@@ -66,6 +66,7 @@ def prepare(request: Request) -> Prepared:
         image=picture(request, data),
         repeat=False,
         crisp=True,
+        data=True,
         lit=own and request.style.hillshade,
         normals=normals,
         smooth=True,

@@ -124,7 +124,7 @@ def _painted(request: Request, data: MeshData, chosen: NDArray[np.intp]) -> Part
         part.colors, part.lit = np.asarray(data.colors, dtype=np.uint8)[used, :3], True
     elif by == "scalar" and style.attribute in data.scalars:
         part.colors = triangle_colors(request, data)[chosen, :3]
-        part.cell_colors = True
+        part.cell_colors = part.data = True
     elif by == "elevation":
         part.colors = palette(style.palette, data.vertices[used, 2], style.value_range)
     elif by in ("class", "attribute") and data.element_index is not None and data.elements:

@@ -76,6 +76,8 @@ class Part:
         While the camera moves, draw only this many of the first points.
     rise : float
         Further metres towards the viewer of something draped, to lie over its own halo.
+    data : bool
+        The colours stand for numbers: the sun does not shade them.
     outline : bool
         Edges of something solid: drawn before it by a thousandth of the distance, so that the
         rafters below a roof stay below.
@@ -111,6 +113,7 @@ class Part:
     on_top: bool = False
     rise: float = 0.0
     outline: bool = False
+    data: bool = False
     spacing: float = 0.0
     detail: float = 0.0
 
@@ -289,6 +292,8 @@ def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
     else:
         mapper.ScalarVisibilityOff()
     mapper.SetStatic(True)
+    # Points are near the origin already; shaders count on seeing them as they are.
+    mapper.SetVBOShiftScaleMethod(0)
     actor = vtkActor()
     actor.SetMapper(mapper)
     if part.image is not None:

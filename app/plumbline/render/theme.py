@@ -93,6 +93,8 @@ class Budget:
         Longest side of a texture of a mesh, pixels.
     anisotropy : int
         Samples of a texture seen at a low angle: sharp streets far away, dear on a processor.
+    shadow_side : int
+        Pixels of a side of the picture that the sun sees, from which shadows come.
     occlusion : bool
         Ambient occlusion may be used. Mesa's llvmpipe leaves hatched tiles in it when it runs in
         more than one thread (seen with 22.3); there eye-dome lighting outlines surfaces instead.
@@ -106,6 +108,7 @@ class Budget:
     image_pixels: int = 64_000_000
     texture_side: int = 8192
     anisotropy: int = 8
+    shadow_side: int = 4096
     occlusion: bool = True
 
 
@@ -120,6 +123,7 @@ SOFTWARE = Budget(
     image_pixels=16_000_000,
     texture_side=2048,
     anisotropy=1,
+    shadow_side=1536,
     occlusion=False,
 )
 

@@ -17,7 +17,7 @@ from plumbline.ui_kit.context import Mark, Point
 if TYPE_CHECKING:
     from plumbline.ui.canvas import Canvas
 
-#: Least time between two picks of a dragged grip, milliseconds.
+#: Least time between two picks of a dragged grip and between two suns, milliseconds.
 STEP = 30
 
 
@@ -35,6 +35,11 @@ class ToolChannel(QObject):
     def __init__(self, canvas: Canvas) -> None:
         super().__init__(canvas)
         self._canvas = canvas
+        self._sun: tuple[float | None, float] = (None, 0.0)
+        self._light = QTimer(self)
+        self._light.setInterval(STEP)
+        self._light.setSingleShot(True)
+        self._light.timeout.connect(self._set_sun)
 
     def show_preview(
         self, points: Sequence[Point], label: str = "", *, closed: bool = False
@@ -76,8 +81,24 @@ class ToolChannel(QObject):
         """Show a box."""
         self._canvas.frame(bounds)
 
+    def set_sun(self, azimuth_grid: float | None, elevation: float = 0.0) -> None:
+        """Light the scene from the sun and cast shadows; None goes back to the plain light.
+
+        Shadows are drawn at most once a frame, however fast a slider is moved.
+        """
+        self._sun = (azimuth_grid, elevation)
+        if not self._light.isActive():
+            self._light.start()
+
+    def _set_sun(self) -> None:
+        self._canvas.view.set_sun(*self._sun)
+
     def reset(self) -> None:
         """Take everything away that a tool has put into the picture."""
+        self._light.stop()
+        if self._sun[0] is not None:
+            self._sun = (None, 0.0)
+            self._set_sun()
         view = self._canvas.view
         view.tools.clear()
         view.transients.clear()
