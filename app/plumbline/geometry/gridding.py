@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAX_CELLS = 16_000_000
 #: Shares of a cell nearer to 0 or 1 than this are rounding.
 _ROUNDING = 1e-7
+#: Places that are asked where nobody says how many in a cell.
+_BUDGET = 2_000_000
 #: Places of one batch.
 _PLACES = 1_000_000
 
@@ -339,7 +341,7 @@ def sampled_heights(
     cells = np.flatnonzero(cover.share > 0)
     size = cover.share.size
     if count is None:
-        count = int(np.clip(8_000_000 // max(len(cells), 1), 4, 64))
+        count = int(np.clip(_BUDGET // max(len(cells), 1), 4, 64))
     mean, u, known = np.full(size, np.nan), np.full(size, np.nan), np.zeros(size)
     step = max(1, _PLACES // count)
     for start in range(0, len(cells), step):
@@ -452,6 +454,7 @@ def tin_weights(known: AnyArray, wanted: AnyArray) -> tuple[NDArray[np.intp], Fl
     weights : (N, 3) float64
         Barycentric, NaN outside of the TIN.
     """
+    import shapely
     from scipy.spatial import Delaunay, QhullError
 
     corners = np.zeros((len(wanted), 3), np.intp)
@@ -463,11 +466,15 @@ def tin_weights(known: AnyArray, wanted: AnyArray) -> tuple[NDArray[np.intp], Fl
         tin = Delaunay((known - origin).astype(np.float64))
     except QhullError:
         return corners, weights  # all on one line
-    simplex = tin.find_simplex((wanted - origin).astype(np.float64))
-    inside = np.flatnonzero(simplex >= 0)
-    matrix = tin.transform[simplex[inside]]
+    # The search for a triangle looks at all of them for a place that is in none.
+    hull = shapely.convex_hull(shapely.multipoints(known - origin))
+    shapely.prepare(hull)
+    inside = np.flatnonzero(shapely.intersects_xy(hull, *(wanted - origin).T))
+    simplex = tin.find_simplex((wanted[inside] - origin).astype(np.float64))
+    inside, simplex = inside[simplex >= 0], simplex[simplex >= 0]
+    matrix = tin.transform[simplex]
     two = np.einsum("nij,nj->ni", matrix[:, :2], wanted[inside] - origin - matrix[:, 2])
-    corners[inside] = tin.simplices[simplex[inside]]
+    corners[inside] = tin.simplices[simplex]
     weights[inside] = np.column_stack([two, 1 - two.sum(axis=1)])
     weights[~np.isfinite(weights).all(axis=1)] = np.nan
     return corners, weights

@@ -187,7 +187,7 @@ def base_of(kind: str, cover: Cover, surface: Heights, height: float | None = No
 
 
 def rim_cells(cover: Cover, surface: Heights) -> NDArray[np.intp]:
-    """Return the flat index of the measured cells along the outline.
+    """Return the flat index of the measured cells that the outline cuts or runs along.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def rim_cells(cover: Cover, surface: Heights) -> NDArray[np.intp]:
     from scipy.ndimage import binary_erosion
 
     inside = cover.share > 0
-    along = inside & ~binary_erosion(cover.share == 1, np.ones((3, 3)))
+    along = inside & ((cover.share < 1) | ~binary_erosion(inside))
     cells = np.flatnonzero(along & (surface.known > 0))
     if len(cells) < 3:
         raise RefusedError(

@@ -324,12 +324,19 @@ def _volumes(pit: Pit, cover: Cover, ground: Heights) -> tuple[float, float, Flo
         dx, dy = (np.ravel(a) for a in np.meshgrid(steps, steps))
         tilt_x, tilt_y = _tilts(ground.z)
         centres = cover.grid.centres(cells)
+        heights, count = np.zeros(len(cells)), np.zeros(len(cells))
         for u, v in zip(dx, dy, strict=True):
             floor = pit.floor(centres + (u * cover.grid.dx, -v * cover.grid.dy))
             here = z.flat[cells] + u * tilt_x.flat[cells] + v * tilt_y.flat[cells]
-            outside = np.isfinite(floor) & (floor > pit.bottom)
-            height = np.where(outside, np.maximum(here - floor, 0.0), 0.0)
-            slopes.flat[cells] += height * cover.grid.cell_area / len(dx)
+            heights += np.where(np.isfinite(floor), np.maximum(here - floor, 0.0), 0.0) * (
+                floor > pit.bottom
+            )
+            count += floor > pit.bottom
+        # What lies outside of the outline in a cell is known exactly; its mean height is sampled.
+        bare = count == 0
+        heights[bare], count[bare] = np.maximum(z.flat[cells] - pit.bottom, 0.0)[bare], 1
+        outside = (1 - own.share.flat[cells]) * cover.grid.cell_area
+        slopes.flat[cells] = heights / count * outside
     dug = inside + slopes
     area = np.where(dug > 0, cover.areas, 0.0)
     doubt = 2 * float(np.sqrt(np.nansum((area * ground.u) ** 2))) + 2 * float(

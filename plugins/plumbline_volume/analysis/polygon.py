@@ -170,17 +170,9 @@ class PolygonVolume(Analysis[PolygonParams]):
     Params = PolygonParams
 
     def check(self, scene: Scene, params: PolygonParams) -> list[Problem]:
-        problems = []
         if params.chosen == "constant" and params.base_z is None:
-            problems.append(Problem("base_z", tr("A constant base needs a height.")))
-        if params.chosen not in VOLUME_BASES and params.chosen not in scene:
-            text = tr(
-                "“{base}” is no base: give one of {bases}, or the id of a layer.",
-                base=params.chosen[:80],
-                bases=", ".join(VOLUME_BASES),
-            )
-            problems.append(Problem("base", text))
-        return problems
+            return [Problem("base_z", tr("A constant base needs a height."))]
+        return []
 
     def layers(self, params: PolygonParams) -> list[str]:
         return list(dict.fromkeys([params.surface, *self._base_layer(params)]))

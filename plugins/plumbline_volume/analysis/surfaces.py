@@ -54,7 +54,7 @@ BATCH = 2_000_000
 #: Points of a cloud from which its density is taken.
 SAMPLE = 200_000
 #: Cells across a mesh, or points in a cell of a cloud, where no cell size is given.
-CELLS_ACROSS, POINTS_PER_CELL = 400, 4.0
+CELLS_ACROSS, POINTS_PER_CELL = 300, 4.0
 #: Empty cells of a cloud are interpolated up to this many cells from a measured one.
 REACH = 3.0
 #: Classes of elements that are air.
