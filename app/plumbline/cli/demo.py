@@ -84,6 +84,18 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
         "measure.polyline": {"points": [p[:2] for p in walk], "surface": "terrain"},
         "schemes.diff": {"a": "A", "b": "B"},
         "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
+        "sunlight.position": {"time": "2001-01-20T12:00+08:00", "point": [x, y]},
+        "sunlight.shadow": {
+            "time": "2001-01-20T10:00+08:00",
+            "receivers": {"polygon": square, "cell_size": 1},
+            "obstacles": ["terrain", "models"],
+        },
+        "sunlight.hours": {
+            "day": "great_cold",
+            "year": 2001,
+            "receivers": {"polygon": square, "cell_size": 2},
+            "obstacles": ["terrain", "models"],
+        },
         "sightline.dome": {"point": [x, y], "obstacles": ["terrain", "models"], "radius": 400},
         "sightline.line": {
             "observer": eyes["pier"],
@@ -104,6 +116,15 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "protected_height": 10,
             "obstacles": ["terrain", "models"],
         },
+        "sightline.highpoints": {
+            "obstacles": ["terrain", "models"],
+            "area": [
+                [x - 300, y - 300],
+                [x + 300, y - 300],
+                [x + 300, y + 300],
+                [x - 300, y + 300],
+            ],
+        },
         "sightline.height_limit": {
             "obstacles": ["models"],
             "surfaces": [
@@ -117,6 +138,21 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
                     "radius_to": 400,
                 },
             ],
+        },
+        "volume.polygon": {"surface": "cloud", "polygon": square, "base": "terrain"},
+        "volume.cutfill": {"before": "terrain", "after": "cloud", "polygon": square},
+        "volume.solid": {"layer": "tree_models"},
+        "volume.storage": {
+            "surface": "terrain",
+            "level": [0, 2, 5, 10],
+            "water": "connected",
+        },
+        "volume.excavation": {
+            "polygon": [[x - 20, y - 15], [x + 20, y - 15], [x + 20, y + 15], [x - 20, y + 15]],
+            "terrain": "terrain",
+            "depth": 6,
+            "slope_ratio": 0.5,
+            "underground": ["pipes"],
         },
     }
 
