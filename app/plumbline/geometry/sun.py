@@ -129,7 +129,7 @@ class SunPositions:
         return directions(self.azimuth_grid, self.elevation_true)
 
 
-def directions(azimuth: AnyArray, elevation: AnyArray) -> FloatArray:
+def directions(azimuth: AnyArray | float, elevation: AnyArray | float) -> FloatArray:
     """Return unit vectors ``(..., 3)`` (x, y, z) of azimuths and elevations, degrees."""
     a, e = np.radians(azimuth), np.radians(elevation)
     vectors: FloatArray = np.stack(

@@ -330,10 +330,21 @@ class Periods:
         part = slice(self.offsets[n], self.offsets[n + 1])
         return list(zip(self.start[part].tolist(), self.end[part].tolist(), strict=True))
 
-    def seconds(self, shortest: float = 0.0) -> FloatArray:
-        """Return the total ``(N,)`` of periods not shorter than `shortest`, seconds."""
+    def seconds(self, shortest: float = 0.0, most: int | None = None) -> FloatArray:
+        """Return the total ``(N,)`` of periods not shorter than `shortest`, seconds.
+
+        Only the `most` longest of each receiver add, all where it is None; of equal ones the
+        earlier.
+        """
         length = self.end - self.start
-        return self._sums(np.where(length >= shortest, length, 0.0))
+        counts = length >= shortest
+        if most is not None:
+            receiver = self.receiver
+            order = np.lexsort((self.start, -length, receiver))
+            place = np.empty(len(order), dtype=np.intp)
+            place[order] = np.arange(len(order))
+            counts &= place - self.offsets[receiver] < most
+        return self._sums(np.where(counts, length, 0.0))
 
     def count(self, shortest: float = 0.0) -> NDArray[np.intp]:
         """Return the number ``(N,)`` of periods not shorter than `shortest` seconds."""
