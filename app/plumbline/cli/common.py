@@ -139,7 +139,7 @@ def scene_of_files(
     taken to be in a stated `crs`, and never in a guessed one. Where no file has a CRS they share
     their own plane. A picture of data in degrees is drawn in a CRS in metres, which is said.
     """
-    from plumbline.core.crs import crs_label, metric_crs, parse_crs
+    from plumbline.core.crs import crs_label, parse_crs, working_crs
     from plumbline.core.georeference import Georeference
     from plumbline.core.scene import Scene
 
@@ -150,9 +150,10 @@ def scene_of_files(
     layers = [layer for group in loaded for layer in group]
     project = stated or next((layer.crs for layer in layers if layer.crs is not None), None)
     box = layers[0].bounds if layers else None
-    if for_picture and stated is None and project is not None and project.is_geographic and box:
-        project = metric_crs(project, box.center[0], box.center[1])
-        command.note(tr("The data are in degrees; drawn in {crs}.", crs=crs_label(project)))
+    if for_picture and stated is None and box and (metric := working_crs(project, box.center)):
+        project = metric
+        command.note(tr("The data are not in metres on a map; drawn in {crs}.",
+                        crs=crs_label(metric)))  # fmt: skip
     scene = Scene(Georeference(stated)) if stated is not None and not layers else Scene()
     for layer in layers:
         _place(layer, project, crs, command)

@@ -14,6 +14,8 @@ from plumbline.core.i18n import tr
 if TYPE_CHECKING:
     from pyproj import CRS, Transformer
 
+    from plumbline.core.data import AnyArray
+
 
 @lru_cache(maxsize=256)
 def parse_crs(text: str) -> CRS:
@@ -94,6 +96,34 @@ def metric_crs(crs: CRS, longitude: float, latitude: float) -> CRS:
         return parse_crs(f"EPSG:{4534 + round((longitude - 75) / 3)}")
     zone = int((longitude + 180) // 6) % 60 + 1
     return parse_crs(f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}")
+
+
+def working_crs(crs: CRS | None, center: AnyArray) -> CRS | None:
+    """Return a projected CRS to work in with data that are in degrees or geocentric.
+
+    Parameters
+    ----------
+    center : (3,) float64
+        Middle of the data in `crs`.
+
+    Returns
+    -------
+    CRS or None
+        None where the data can be worked with as they are, or are nowhere near the earth's surface.
+    """
+    if crs is None:
+        return None
+    if crs.is_geographic:
+        return metric_crs(crs, float(center[0]), float(center[1]))
+    if not crs.is_geocentric:
+        return None
+    # 6,357 km to 6,378 km, and twenty kilometres of what people survey.
+    if not 6.33e6 < sum(float(v) ** 2 for v in center) ** 0.5 < 6.40e6:
+        return None
+    degrees = parse_crs("EPSG:4979")
+    x, y, z = (float(v) for v in center)
+    lon, lat, _ = transformer(crs, degrees).transform(x, y, z)
+    return metric_crs(degrees, lon, lat)
 
 
 @lru_cache(maxsize=256)

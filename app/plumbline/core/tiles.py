@@ -184,7 +184,9 @@ class TilesData:
             feedback.check()
             _, _, tile = heapq.heappop(queue)
             refined: tuple[Tile, ...] = ()
-            if tile.error > error and not tile.is_leaf and spent < max_triangles:
+            # A tile that holds nothing stands for its children whatever error it states.
+            coarse = tile.error > error or not tile.has_content
+            if coarse and not tile.is_leaf and spent < max_triangles:
                 children = self.source.children(tile)
                 refined = tuple(c for c in children if _touches(c.bounds, around))
                 if children and not refined:

@@ -74,11 +74,36 @@ def load_gltf(path: Path, context: LoadContext) -> list[Layer]:
     ]
 
 
+def read_gltf(raw: bytes, path: Path) -> tuple[MeshData, list[str]]:
+    """Return the triangles of a glTF in memory, in its own axes (y up), and what was left out.
+
+    Numbers of batches (``_BATCHID``, ``_FEATURE_ID_0``) are the scalar ``batch`` of the mesh.
+
+    Parameters
+    ----------
+    path : Path
+        File that it came out of; other files are looked for in its folder only.
+
+    Raises
+    ------
+    InputError
+        As `load_gltf`.
+    """
+    with reading(path, TITLE):
+        document, binary = _document(path, raw)
+        _refuse_unreadable(path, document)
+        reader = _Reader(path, document, binary)
+        return reader.mesh(Feedback()), reader.warnings
+
+
 def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
     """Return the JSON document and the binary chunk of a GLB."""
     if path.stat().st_size > MAX_BYTES:
         raise damaged(path, TITLE, tr("it is larger than glTF can be"))
-    raw = path.read_bytes()
+    return _document(path, path.read_bytes())
+
+
+def _document(path: Path, raw: bytes) -> tuple[dict[str, Any], bytes]:
     text, binary = raw, b""
     if raw.startswith(b"glTF"):
         version, length = (int.from_bytes(raw[at : at + 4], "little") for at in (4, 8))
@@ -135,6 +160,7 @@ class _Parts:
     colors: list[AnyArray | None] = field(default_factory=list)
     materials: list[int] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
+    batches: list[AnyArray | None] = field(default_factory=list)
     #: Triangles so far.
     count: int = 0
 
@@ -188,6 +214,9 @@ class _Reader:
         data.material_index = used
         data.elements = elements
         data.element_index = np.repeat(np.array(parts.owners, np.int32), lengths)
+        batches = _padded(parts.batches, lengths, np.nan, np.float64, 1)
+        if batches is not None:
+            data.scalars["batch"] = batches[:, 0]
         return data
 
     def _nodes(self) -> Iterator[tuple[int, dict[str, Any], FloatArray]]:
@@ -248,6 +277,7 @@ class _Reader:
         parts.colors.append(self._colors(attributes, len(points)))
         parts.materials.append(material)
         parts.owners.append(owner)
+        parts.batches.append(self._batches(attributes, triangles, len(points)))
         return len(points)
 
     def _uv(self, attributes: dict[str, Any], material: int, count: int) -> AnyArray | None:
@@ -279,6 +309,21 @@ class _Reader:
         if colors.shape[1] == 4:
             rgba[:, 3] = np.rint(np.clip(np.nan_to_num(colors[:, 3]), 0, 1) * 255)
         return rgba
+
+    def _batches(
+        self, attributes: dict[str, Any], triangles: IntArray, count: int
+    ) -> AnyArray | None:
+        """Return the batch of each triangle ``(M, 1)``, that of its first corner."""
+        name = next((n for n in ("_BATCHID", "_FEATURE_ID_0") if n in attributes), None)
+        if name is None:
+            return None
+        batches = self._accessor(attributes[name])[:, :1]
+        if len(batches) != count:
+            raise ValueError(tr("its attributes differ in length"))
+        first = triangles[:, 0]
+        known = (first >= 0) & (first < count)
+        numbers: AnyArray = np.where(known[:, None], batches[np.where(known, first, 0)], np.nan)
+        return numbers
 
     def _accessor(self, number: Any, raw: bool = False) -> AnyArray:
         """Return an accessor as ``(count, width)``: float64, or as stored when `raw`."""

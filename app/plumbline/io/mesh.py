@@ -131,6 +131,7 @@ def drop_unusable(path: Path, title: str, data: MeshData, notes: list[str]) -> N
         for name in ("material_index", "element_index"):
             if getattr(data, name) is not None:
                 setattr(data, name, getattr(data, name)[keep])
+        data.scalars = {name: numbers[keep] for name, numbers in data.scalars.items()}
     if not finite.all():
         number = np.cumsum(finite) - 1
         data.triangles = number[data.triangles]

@@ -17,7 +17,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from plumbline.api import Camera, Feedback, Georeference, Layer, Scene, load, loaders, tr
-from plumbline.core.crs import crs_label, horizontal_crs, metric_crs, transformer
+from plumbline.core.crs import crs_label, horizontal_crs, transformer, working_crs
 from plumbline.core.errors import InputError, MissingCrsError, UserError
 from plumbline.core.layer import LayerEntry
 from plumbline.services import paths
@@ -320,12 +320,11 @@ class Session(QObject):
         elif any(layer.crs is None for layer in layers):
             # Other files may know the CRS: ask when they are there.
             self._unplaced.append((path, layers))
-        elif (box := layers[0].bounds) and layers[0].crs and layers[0].crs.is_geographic:
-            chosen = metric_crs(layers[0].crs, box.center[0], box.center[1])
+        elif (box := layers[0].bounds) and (chosen := working_crs(layers[0].crs, box.center)):
             self.scene.set_georeference(Georeference(chosen, self._origin(layers[0], chosen)))
             self.notifier.info(
                 tr(
-                    "“{name}” is in degrees; the project is in {crs}.",
+                    "“{name}” is not in metres on a map; the project is in {crs}.",
                     name=path.name,
                     crs=crs_label(chosen),
                 ),
@@ -340,8 +339,9 @@ class Session(QObject):
         """Return a scene origin near a layer in degrees, whole hundreds of metres."""
         assert layer.crs is not None
         assert layer.bounds is not None
-        x, y, _ = layer.bounds.center
-        east, north = transformer(horizontal_crs(layer.crs), crs).transform(x, y)
+        center = layer.bounds.center.tolist()
+        place = center if layer.crs.is_geocentric else center[:2]
+        east, north = transformer(horizontal_crs(layer.crs), crs).transform(*place)[:2]
         return round(east, -2), round(north, -2), 0.0
 
     def _ask_unplaced(self) -> None:
