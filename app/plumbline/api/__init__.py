@@ -122,6 +122,7 @@ from plumbline.geometry.occlusion import (
 )
 from plumbline.geometry.pits import slope_distance
 from plumbline.geometry.polygons import triangles_of_features
+from plumbline.geometry.prominence import Peaks, peaks
 from plumbline.geometry.raycast import EmbreeCaster, RayCaster, heights_from_above
 from plumbline.geometry.section import CutPlane, cut_triangles, enclosed_areas
 from plumbline.geometry.sightlines import (
@@ -129,6 +130,7 @@ from plumbline.geometry.sightlines import (
     clearance_below,
     cut_upright,
     needed_rise,
+    plan_boxes,
     rise_over,
 )
 from plumbline.geometry.sky import Intervals, Sky, sky_of
@@ -150,6 +152,7 @@ from plumbline.geometry.sun import (
 )
 from plumbline.geometry.sunlight import (
     FINEST,
+    LIFT,
     OWN_WALL,
     TOO_LOW,
     Band,
@@ -200,6 +203,7 @@ API_VERSION = 1
 __all__ = [
     "API_VERSION",
     "FINEST",
+    "LIFT",
     "N_",
     "OWN_WALL",
     "REFRACTION",
@@ -259,6 +263,7 @@ __all__ = [
     "Pack",
     "PackError",
     "Params",
+    "Peaks",
     "Periods",
     "Pick",
     "PickedPoint",
@@ -368,7 +373,9 @@ __all__ = [
     "parabola_arcs",
     "parse_crs",
     "parse_pack",
+    "peaks",
     "picked_layers",
+    "plan_boxes",
     "raster_heights",
     "read_grid",
     "region",
