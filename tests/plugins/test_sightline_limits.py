@@ -190,3 +190,80 @@ def test_limits_that_are_none_are_refused() -> None:
     with pytest.raises(UsageError, match="surfaces"):
         limit(scene)
     assert math.isfinite(limit(scene, zone | {"polygon": SQUARE}).values["area"].value)  # type: ignore[arg-type]
+
+
+# -- high points -------------------------------------------------------------------------------
+
+
+def highpoints(scene: Scene, *obstacles: str, **params: Any) -> Result:
+    return api.run("sightline.highpoints", scene, obstacles=obstacles, **params)
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    table = result.tables["points"]
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def two_hills(folder: Path) -> Layer:
+    """Return cones of slope 1/2 with tops 80 m and 60 m high, 100 m apart, on a plain at 20 m."""
+    x = np.arange(100)[None, :] * 10.0 + 5 - 500
+    y = 500 - np.arange(100)[:, None] * 10.0 - 5
+    one, two = (top - np.hypot(x - at, y - 5) / 2 for top, at in ((80, -95), (60, 5)))
+    return terrain(folder, np.maximum(np.maximum(one, two), 20.0))
+
+
+def test_hills_are_ranked_by_what_they_stand_out(tmp_path: Path) -> None:
+    found = rows(highpoints(held(two_hills(tmp_path)), "terrain", cell_size=10))
+    assert [(row["kind"], row["z"]) for row in found] == [
+        ("ground", pytest.approx(80)),
+        ("ground", pytest.approx(60)),
+    ]
+    # The cones meet at (80 + 60 - 100 / 2) / 2 = 45 m.
+    assert found[1]["prominence"] == pytest.approx(15.0, abs=0.01)
+    assert found[0]["prominence"] == pytest.approx(60.0, abs=0.01)
+    assert (found[1]["x"] - X, found[1]["y"] - Y) == pytest.approx((5, 5))
+    assert found[1]["saddle_z"] == pytest.approx(45, abs=0.01)
+
+
+def test_a_spire_narrower_than_a_cell_is_found_exactly(tmp_path: Path) -> None:
+    points = np.array([(200.3, 100, 20), (201.3, 100, 20), (200.8, 101, 20), (200.8, 100.4, 77.7)])
+    spire = (points + AT, np.array([(0, 1, 3), (1, 2, 3), (2, 0, 3)]))
+    scene = held(
+        two_hills(tmp_path),
+        bodies({"spire": spire, "block": box((-300, -200, 0), (-270, -170, 50), AT)}),
+    )
+    result = highpoints(scene, "terrain", "city", cell_size=5, rank_by="height")
+    found = rows(result)
+    assert [row["entity"] for row in found] == ["", "spire", "", "block"]
+    assert [row["rank"] for row in found] == [1, 2, 3, 4]
+    spire_row = found[1]
+    assert (spire_row["x"] - X, spire_row["y"] - Y, spire_row["z"]) == pytest.approx(
+        (200.8, 100.4, 77.7)
+    )
+    assert spire_row["kind"] == "roof"
+    assert spire_row["prominence"] == pytest.approx(57.7)
+    assert spire_row["height_above_ground"] == pytest.approx(57.7)
+    assert result.values["highest"].value == pytest.approx(80)
+    by_prominence = rows(highpoints(scene, "terrain", "city", cell_size=5, count=2))
+    assert [row["z"] for row in by_prominence] == pytest.approx([80, 77.7])
+    features = result.layers["points"].data
+    assert isinstance(features, VectorData)
+    assert features.features["rank"].tolist() == [1, 2, 3, 4]
+
+
+def test_only_the_area_counts(tmp_path: Path) -> None:
+    scene = held(two_hills(tmp_path))
+    around = [[X - 40, Y - 50], [X + 50, Y - 50], [X + 50, Y + 50], [X - 40, Y + 50]]
+    found = rows(highpoints(scene, "terrain", area=around, cell_size=10))
+    assert [row["z"] for row in found] == pytest.approx([60])
+    assert highpoints(scene, "terrain", area=around, min_prominence=50).warnings
+    far = [[X + 5000, Y], [X + 5100, Y], [X + 5100, Y + 100]]
+    with pytest.raises(RefusedError, match="outside of the layers"):
+        highpoints(scene, "terrain", area=far)
+    with pytest.raises(RefusedError, match="no area"):
+        highpoints(scene, "terrain", area=[[X, Y], [X + 1, Y], [X + 2, Y]])
+    tiny = [[X + 1, Y + 1], [X + 1.1, Y + 1], [X + 1.1, Y + 1.1]]
+    with pytest.raises(RefusedError, match="smaller than a cell"):
+        highpoints(scene, "terrain", area=tiny, cell_size=10)
+    with pytest.raises(UsageError, match="cell_size"):
+        highpoints(scene, "terrain", cell_size=0)
