@@ -26,6 +26,8 @@ TOUCH = 1e-6
 _JOIN = 1e-9
 #: Tangent of the angle above which an eye has a roof over its head.
 _STEEPEST = 1000.0
+#: Triangles that are passed over together.
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,25 @@ class UprightCut:
         return over
 
 
-def cut_upright(vertices: FloatArray, triangles: Any, eye: Any, target: Any) -> UprightCut | None:
+def plan_boxes(vertices: FloatArray, triangles: Any) -> FloatArray:
+    """Return what blocks of consecutive triangles cover on the map: ``(K, 4)`` low x, y, high x, y.
+
+    Neighbours in a file are mostly neighbours on the ground, so a line passes few of them.
+    """
+    starts = np.arange(0, len(triangles), _BLOCK)
+    boxes = np.empty((len(starts), 4))
+    for axis in (0, 1):
+        ends = [vertices[triangles[:, k], axis] for k in range(3)]
+        low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
+        if len(starts):
+            boxes[:, axis] = np.minimum.reduceat(low, starts)
+            boxes[:, axis + 2] = np.maximum.reduceat(high, starts)
+    return boxes
+
+
+def cut_upright(
+    vertices: FloatArray, triangles: Any, eye: Any, target: Any, boxes: FloatArray | None = None
+) -> UprightCut | None:
     """Cut triangles by the upright plane of a line; None where the line itself is upright.
 
     Parameters
@@ -67,17 +87,21 @@ def cut_upright(vertices: FloatArray, triangles: Any, eye: Any, target: Any) -> 
         Metres.
     triangles : (M, 3) integer
     eye, target : (3,) float64
+    boxes : (K, 4) float64, optional
+        As `plan_boxes` gives; worth keeping where many lines are cut.
     """
+    if boxes is None:
+        boxes = plan_boxes(vertices, triangles)
     length = math.hypot(target[0] - eye[0], target[1] - eye[1])
     if length <= TOUCH:
         return None
     way = ((target[0] - eye[0]) / length, (target[1] - eye[1]) / length)
     found, triangle = np.empty((4096, 4)), np.empty(4096, np.intp)
     line = (float(eye[0]), float(eye[1]), *way, length)
-    count = _kernel()(vertices, triangles, *line, found, triangle)
+    count = _kernel()(vertices, triangles, boxes, *line, found, triangle)
     if count > len(found):
         found, triangle = np.empty((count, 4)), np.empty(count, np.intp)
-        _kernel()(vertices, triangles, *line, found, triangle)
+        _kernel()(vertices, triangles, boxes, *line, found, triangle)
     found, triangle = found[:count], triangle[:count]
     s, z = found[:, 0::2], found[:, 1::2]
     # Clip to the line: a stretch that crosses an end keeps its part inside.
@@ -97,12 +121,24 @@ def _kernel() -> Callable[..., int]:
 
     @njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
     def cut(
-        vertices: Any, triangles: Any, x: float, y: float, dx: float, dy: float, length: float,
-        found: Any, which: Any,
+        vertices: Any, triangles: Any, boxes: Any, x: float, y: float, dx: float, dy: float,
+        length: float, found: Any, which: Any,
     ) -> int:  # fmt: skip
-        count = 0
+        count, missed = 0, False
         side, along = np.empty(3), np.empty(3)
         for n in range(len(triangles)):
+            if n % _BLOCK == 0:
+                m = n // _BLOCK
+                px, py = (boxes[m, 0] + boxes[m, 2]) / 2 - x, (boxes[m, 1] + boxes[m, 3]) / 2 - y
+                # A little more, for what rounding takes from a box.
+                wide = (boxes[m, 2] - boxes[m, 0]) / 2 + 1e-6
+                high = (boxes[m, 3] - boxes[m, 1]) / 2 + 1e-6
+                reach = wide * abs(dx) + high * abs(dy)
+                ahead = px * dx + py * dy
+                beside = abs(px * dy - py * dx) > wide * abs(dy) + high * abs(dx)
+                missed = beside or ahead + reach < 0 or ahead - reach > length
+            if missed:
+                continue
             for k in range(3):
                 px = vertices[triangles[n, k], 0] - x
                 py = vertices[triangles[n, k], 1] - y

@@ -277,7 +277,7 @@ def _row(
     """Return the row of a target, and one for each entity that stands in the way."""
     obstacles, target = lines.here.obstacles, lines.seen[n]
     length = float(np.linalg.norm(lines.targets[n] - lines.eye))
-    cut = cut_upright(lines.vertices, obstacles.triangles, lines.eye, target)
+    cut = cut_upright(lines.vertices, obstacles.triangles, lines.eye, target, lines.here.plan)
     owners, distances = obstacles.owner[found.triangle[part]], found.distance[part]
     if len(owners) == 0:
         below = math.inf if cut is None else clearance_below(cut)

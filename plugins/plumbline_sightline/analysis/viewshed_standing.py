@@ -27,6 +27,7 @@ from plumbline.api import (
     build_obstacles,
     first_along,
     heights_from_above,
+    plan_boxes,
     tr,
     winding_numbers,
 )
@@ -74,6 +75,8 @@ class Standing:
         rasters = [one.layer.id for one in layers.layers if isinstance(one.layer.data, RasterData)]
         self.is_ground = np.array([e.layer in rasters for e in obstacles.entities], dtype=np.bool_)
         self._low, self._high = _boxes(obstacles)
+        #: For `cut_upright`; curvature lowers triangles but does not move them on the map.
+        self.plan = plan_boxes(obstacles.vertices, obstacles.triangles)
 
     def stand(self, point: Point, height: float) -> Stand:
         """Return where an eye or a target is.
