@@ -103,9 +103,10 @@ class SightlinePanel(AnalysisPanel):
         box = self.context.scene.bounds
         if LINE not in self._forms or box is None:
             return
-        x, y, z = box.center.tolist()
-        params = {**self._forms[LINE].values(), "observer": (x, y, box.zmax + 10.0)}
-        params["targets"] = [(x, y, z)]
+        # A line into the scene and one over it: everything that lines need is made ready.
+        x, y, _ = box.center.tolist()
+        params = {**self._forms[LINE].values(), "observer": (x - 50, y, box.zmax + 5.0)}
+        params["targets"] = [(x + 50, y, box.zmin), (x + 50, y, box.zmax + 10.0)]
         self.context.preview("warm up", LINE, params, lambda _result: None)
 
     def retranslate(self) -> None:

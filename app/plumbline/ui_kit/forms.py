@@ -148,7 +148,7 @@ class ParameterForm(QWidget):
 
     def is_valid(self) -> bool:
         """Return whether `params` would succeed."""
-        return not self.errors()
+        return bool(self._valid)
 
     def set_values(self, values: Mapping[str, Any] | BaseModel) -> None:
         """Show values by field name, without emitting `changed`; unknown names are a `KeyError`."""

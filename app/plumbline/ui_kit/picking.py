@@ -218,7 +218,6 @@ class Picker(QObject):
         places = self.points(name)
         places[number] = self._taken(name, pick)
         self._put(name, places)
-        self._draw_band()
 
     # -- inside ----------------------------------------------------------------------------
 
