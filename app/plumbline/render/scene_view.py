@@ -759,7 +759,7 @@ class SceneView:
         drawn += self._transients.drawn
         self._shadows.set_casters([d for d in drawn if casts(d)])
         self._shadows.set_receivers([d for d in drawn if receives(d)])
-        self._shadows.cast(self._sun, self._places_in_view())
+        self._shadows.cast(self._sun, None if self._moving else self._places_in_view())
 
     def _places_in_view(self) -> FloatArray | None:
         """Return places at the lowest and highest heights of the scene that bound the view.

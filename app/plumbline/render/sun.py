@@ -358,10 +358,10 @@ def _depth_actor(drawn: Drawn) -> vtkActor:
 
 
 def casts(drawn: Drawn) -> bool:
-    """Tell whether something throws a shadow: solid, opaque, and no drawing of data."""
+    """Tell whether something throws a shadow: solid and opaque, and no computed surface."""
     part = drawn.part
     solid = part.triangles is not None and not part.draped and not part.on_top
-    return solid and drawn.shown and part.opacity >= 1 and not part.data
+    return solid and drawn.shown and part.opacity >= 1 and not part.crisp
 
 
 def receives(drawn: Drawn) -> bool:

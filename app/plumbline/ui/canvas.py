@@ -242,6 +242,10 @@ class Canvas(QWidget):
         self.interactor.render()
         self._rest.start()
 
+    def stir(self) -> None:
+        """Draw fast for a moment: something moves."""
+        self._begin()
+
     def _begin(self) -> None:
         if not self._rest.isActive() and not self._ease.isActive():
             self.view.begin_interaction()
@@ -249,7 +253,7 @@ class Canvas(QWidget):
         self._rest.start()
 
     def _come_to_rest(self) -> None:
-        if self._keys or self._dragging or self._ease.isActive():
+        if self._keys or self._dragging or self._ease.isActive() or self.tool.sun_moves:
             self._rest.start()
             return
         self.interactor.set_coarse(False)

@@ -183,7 +183,7 @@ class ScaleBar(QWidget):
 class Legend(Floating):
     """Colours of the layers that are coloured by class, attribute or value."""
 
-    ROWS = 14
+    ROWS = 18
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -214,6 +214,7 @@ class Legend(Floating):
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
+        self._grid.setColumnMinimumWidth(1, 0)
         rows = 0
         for layer, style in [*self._more, *self._visible()]:
             entries = legend_rows(layer, style, render_theme(current_theme()))
@@ -240,8 +241,10 @@ class Legend(Floating):
 
     def _add(self, row: int, title: str, entries: list[LegendRow]) -> None:
         name = ElidedLabel(title, "caption")
-        name.setMinimumWidth(130)
         self._grid.addWidget(name, row, 0, 1, 2)
+        # The grid gives a text that may be elided no width of its own.
+        wanted = min(max(name.sizeHint().width(), self._grid.columnMinimumWidth(1), 130), 230)
+        self._grid.setColumnMinimumWidth(1, wanted)
         for n, entry in enumerate(entries, start=row + 1):
             if not entry.color:
                 self._grid.addWidget(label(entry.text, "hint"), n, 0, 1, 2)

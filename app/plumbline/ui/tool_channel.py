@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QObject, QPointF, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QObject, QPointF, Qt, QTimer
 
 from plumbline.api import Bounds, Camera, Layer, LayerStyle, Pick
 from plumbline.ui_kit.context import Mark, Point
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Least time between two picks of a dragged grip and between two suns, milliseconds.
 STEP = 30
+#: Suns that follow each other faster than this are one movement, milliseconds.
+WHILE = 2000
 
 
 class ToolChannel(QObject):
@@ -36,6 +38,7 @@ class ToolChannel(QObject):
         super().__init__(canvas)
         self._canvas = canvas
         self._sun: tuple[float | None, float] = (None, 0.0)
+        self._lately = QElapsedTimer()
         self._light = QTimer(self)
         self._light.setInterval(STEP)
         self._light.setSingleShot(True)
@@ -90,7 +93,16 @@ class ToolChannel(QObject):
         if not self._light.isActive():
             self._light.start()
 
+    @property
+    def sun_moves(self) -> bool:
+        """Whether another sun waits to be shown."""
+        return self._light.isActive()
+
     def _set_sun(self) -> None:
+        # A sun that moves is drawn as fast as a camera that moves, and finely when it rests.
+        if self._sun[0] is not None and self._lately.isValid() and self._lately.elapsed() < WHILE:
+            self._canvas.stir()
+        self._lately.start()
         self._canvas.view.set_sun(*self._sun)
 
     def reset(self) -> None:
