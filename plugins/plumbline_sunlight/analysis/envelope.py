@@ -351,7 +351,12 @@ UNITS = {"hours": "h", "free": "min", "kept": "min"}
 
 
 def _warnings(windows: Sequence[WindowSun], params: EnvelopeParams) -> list[str]:
-    found = []
+    found = [
+        tr(
+            "The floor area fills the whole envelope: density, setbacks and spacing come on top of "
+            "sunlight."
+        )
+    ]
     failing = sum(w.verdict == FAIL for w in windows)
     if failing and params.already_failing == "keep":
         found.append(
