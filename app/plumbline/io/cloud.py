@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plumbline.core.data import AnyArray, FloatArray, PointCloudData
+from plumbline.core.data import AnyArray, Bounds, FloatArray, PointCloudData, StoredCloud
+from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
 from plumbline.io.base import damaged
+
+#: Smaller clouds are read whole wherever they are wanted.
+STORED_POINTS = 5_000_000
+#: Points of a block in which a stored cloud is looked through.
+STORED_BLOCK = 250_000
 
 
 def cloud_layer(
@@ -44,6 +51,37 @@ def cloud_layer(
     data = PointCloudData(points, attributes)
     info = {"format": title, **metadata}
     return Layer(path.stem, path.stem, LayerKind.POINTCLOUD, data, metadata=info, warnings=warnings)
+
+
+def stored_layer(
+    path: Path,
+    title: str,
+    count: int,
+    stream: Callable[[int], Iterator[tuple[AnyArray, AnyArray | None]]],
+    whole: Callable[[], PointCloudData],
+    feedback: Feedback,
+) -> Layer:
+    """Return the layer of a cloud that stays in its file; looks through it once for its box.
+
+    Raises
+    ------
+    InputError
+        If no point has coordinates.
+    """
+    box: Bounds | None = None
+    seen = 0
+    for points, _ in stream(STORED_BLOCK):
+        feedback.step(seen, count, tr("Reading {name}", name=path.name))
+        seen += len(points)
+        part = Bounds.of(points)
+        # A block without any coordinates has a box of NaN, which belongs to none.
+        if part is not None and np.isfinite(part.as_list()).all():
+            box = Bounds.union((box, part))
+    if box is None:
+        raise damaged(path, title, tr("it holds no points"))
+    data = StoredCloud(count, box, stream, whole)
+    info = {"format": title, "stored": True}
+    return Layer(path.stem, path.stem, LayerKind.POINTCLOUD, data, metadata=info)
 
 
 def colors_8bit(values: AnyArray) -> AnyArray:

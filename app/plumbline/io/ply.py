@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
 from plumbline.io.base import check_magic, file_inside, name_encoding, parse_numbers, reading
+from plumbline.io.cloud import STORED_POINTS, stored_layer
 from plumbline.io.images import image_problem
 from plumbline.io.mesh import mesh_layer, split_seams, triangulate
 from plumbline.io.registry import LoadContext
@@ -71,6 +73,9 @@ def load_ply(path: Path, context: LoadContext) -> list[Layer]:
     """
     check_magic(path, TITLE, [b"ply\n", b"ply\r"])
     with reading(path, TITLE):
+        kept = _stored_cloud(path, context) if context.stored else None
+        if kept is not None:
+            return [kept]
         raw = path.read_bytes()
         context.feedback.step(1, 10, tr("Reading {name}", name=path.name))
         order, elements, comments, body = _header(raw)
@@ -342,6 +347,41 @@ def _cloud_layer(
     metadata = {"format": TITLE, "attributes": sorted(data.attributes)}
     stem = path.stem
     return Layer(stem, stem, LayerKind.POINTCLOUD, data, metadata=metadata, warnings=warnings)
+
+
+def _stored_cloud(path: Path, context: LoadContext) -> Layer | None:
+    """Return the layer of a large binary cloud that stays in its file; None for any other file."""
+    with path.open("rb") as stream:
+        head = stream.read(MAX_HEADER)
+    order, elements, _, body = _header(head)
+    vertex = elements[0] if elements else None
+    alone = len(elements) == 1 or all(one.count == 0 for one in elements[1:])
+    if vertex is None or order == "" or not alone or vertex.name != "vertex" or not vertex.plain:
+        return None
+    kinds = {p.name: order + p.kind for p in vertex.properties}
+    if vertex.count < STORED_POINTS or not {"x", "y", "z"} <= kinds.keys():
+        return None
+    dtype = np.dtype([(p.name, order + p.kind) for p in vertex.properties])
+    if body + vertex.count * dtype.itemsize > path.stat().st_size:
+        raise ValueError(tr("it is cut off"))
+
+    def stream_blocks(size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+        with path.open("rb") as file:
+            file.seek(body)
+            for start in range(0, vertex.count, size):
+                table = np.fromfile(file, dtype, min(size, vertex.count - start))
+                points = np.empty((len(table), 3))
+                for axis, name in enumerate("xyz"):
+                    points[:, axis] = table[name]
+                classes = table["classification"] if "classification" in kinds else None
+                yield points, classes
+
+    def whole() -> PointCloudData:
+        data = load_ply(path, LoadContext(context.options))[0].data
+        assert isinstance(data, PointCloudData)
+        return data
+
+    return stored_layer(path, TITLE, vertex.count, stream_blocks, whole, context.feedback)
 
 
 def _mesh(

@@ -20,6 +20,7 @@ from plumbline.core.errors import UserError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
+from plumbline.io.cloud import STORED_POINTS, stored_layer
 from plumbline.io.pointcloud_header import check_header, damaged, read_crs, too_few
 from plumbline.io.registry import LoadContext
 
@@ -63,6 +64,8 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
     check_header(path)
     with _third_party(path), laspy.open(path, laz_backend=decoders) as reader:
         header = reader.header
+        if context.stored and header.point_count >= STORED_POINTS:
+            return [_stored(path, header, context)]
         points, attributes = _read(path, reader, context.feedback)
     data = PointCloudData(points, attributes)
     bounds = data.bounds
@@ -88,6 +91,39 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
             warnings=warnings + declared.warnings,
         )
     ]
+
+
+def _stored(path: Path, header: LasHeader, context: LoadContext) -> Layer:
+    """Return the layer of a large cloud that stays in its file."""
+    import laspy
+
+    def stream(size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+        decoders = (laspy.LazBackend.LazrsParallel, laspy.LazBackend.Lazrs)
+        with _third_party(path), laspy.open(path, laz_backend=decoders) as reader:
+            for block in reader.chunk_iterator(size):
+                points = np.empty((len(block), 3))
+                for axis, name in enumerate("XYZ"):
+                    np.multiply(block.array[name], header.scales[axis], out=points[:, axis])
+                    points[:, axis] += header.offsets[axis]
+                yield points, np.asarray(block["classification"])
+
+    def whole() -> PointCloudData:
+        data = load_las(path, LoadContext(context.options))[0].data
+        assert isinstance(data, PointCloudData)
+        return data
+
+    layer = stored_layer(path, "LAS", int(header.point_count), stream, whole, context.feedback)
+    assert layer.bounds is not None
+    declared = read_crs(header, layer.bounds)
+    layer.metadata |= _describe(header) | declared.metadata
+    layer.name = layer.id = path.name.removesuffix(path.suffix).removesuffix(".copc")
+    layer.crs = declared.crs
+    layer.warnings += declared.warnings
+    if not _same_box(header, layer.bounds):
+        layer.warnings.append(
+            tr("The box in the header is not that of the points; theirs is used.")
+        )
+    return layer
 
 
 @contextmanager

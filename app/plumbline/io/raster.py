@@ -1,4 +1,4 @@
-"""GeoTIFF terrain and imagery: described at load, read by block or from overviews, never whole.
+"""Rasters of terrain and imagery: described at load, read by block or from overviews, never whole.
 
 `read_grid` and `read_image` give what fits a budget (rendering), `sample_bilinear` gives exact
 heights at points (analyses). Cells are areas: the value of a cell belongs to its centre.
@@ -29,8 +29,15 @@ if TYPE_CHECKING:
     from pyproj import CRS
     from rasterio.io import DatasetReader
 
-TITLE = "GeoTIFF"
-MAGICS = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]
+#: Suffix -> title, GDAL's driver and what files begin with (nothing: text).
+FORMATS: dict[str, tuple[str, str, tuple[bytes, ...]]] = {
+    ".tif": ("GeoTIFF", "GTiff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ".tiff": ("GeoTIFF", "GTiff", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ".asc": ("ASC", "AAIGrid", ()),
+    ".img": ("IMG", "HFA", (b"EHFA_HEADER_TAG",)),
+    ".mbtiles": ("MBTiles", "MBTiles", (b"SQLite format 3\0",)),
+    ".gpkg": ("GeoPackage", "GPKG", (b"SQLite format 3\0",)),
+}
 #: The range of heights is exact up to this many cells, else from overviews or windows.
 EXACT_CELLS = 60_000_000
 THINNED_CELLS = 4_000_000
@@ -54,23 +61,29 @@ UNITS = {
 }  # fmt: skip
 
 
-def load_geotiff(path: Path, context: LoadContext) -> list[Layer]:
-    """Describe a GeoTIFF as terrain or imagery; its cells stay on disk.
+def _title(path: Path) -> str:
+    return FORMATS[path.suffix.lower()][0]
+
+
+def load_raster(path: Path, context: LoadContext) -> list[Layer]:
+    """Describe a raster as terrain or imagery; its cells stay on disk.
 
     Raises
     ------
     InputError
-        If the file is no TIFF, is damaged, or has a kind of cells that is neither.
+        If the file is not what its name says, is damaged, or has cells that are neither.
     """
-    check_magic(path, TITLE, MAGICS)
+    title, _, magics = FORMATS[path.suffix.lower()]
+    if magics:
+        check_magic(path, title, magics)
     context.feedback.step(0, 1, tr("Reading {name}", name=path.name))
-    with reading(path, TITLE), _opened(path) as dataset:
+    with reading(path, title), _opened(path) as dataset:
         _check_blocks(dataset)
         crs = _crs(dataset)
         role = str(context.options.get("role", "auto"))
         if role == "auto":
             role = _role(dataset)
-        metadata: dict[str, Any] = {"format": TITLE, "role": role, "dtype": dataset.dtypes[0]}
+        metadata: dict[str, Any] = {"format": title, "role": role, "dtype": dataset.dtypes[0]}
         warnings: list[str] = []
         z_factor = 1.0
         if role == "terrain":
@@ -118,13 +131,13 @@ def load_geotiff(path: Path, context: LoadContext) -> list[Layer]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[DatasetReader]:
-    """Open as GeoTIFF and nothing else: other drivers can name further files or addresses."""
+    """Open with its own driver and no other: some can name further files or addresses."""
     import rasterio
 
     with (
         library_notes(),
         rasterio.Env(GDAL_NUM_THREADS="1"),
-        rasterio.open(path, driver="GTiff") as dataset,
+        rasterio.open(path, driver=FORMATS[path.suffix.lower()][1]) as dataset,
     ):
         yield dataset
 
@@ -304,7 +317,7 @@ def _view(data: RasterData) -> Iterator[Any]:
     from rasterio.vrt import WarpedVRT
 
     _check_present(data.path)
-    with reading(data.path, TITLE), _opened(data.path) as dataset:
+    with reading(data.path, _title(data.path)), _opened(data.path) as dataset:
         _, b, _, d, e, _ = data.transform
         if not _warped(data) and b == 0 and d == 0 and e < 0:
             yield dataset
@@ -501,7 +514,7 @@ def sample_bilinear(data: RasterData, xy: AnyArray, feedback: Feedback | None = 
     centred = np.clip(cells[where] - 0.5, 0.0, size - 1.0)
     base = np.minimum(np.floor(centred).astype(np.int64), np.maximum(size - 2, 0))
     _check_present(data.path)
-    with reading(data.path, TITLE), _opened(data.path) as dataset:
+    with reading(data.path, _title(data.path)), _opened(data.path) as dataset:
         for members in _by_block(base, data.width):
             feedback.check()
             heights[where[members]] = _sample_block(dataset, base[members], centred[members])

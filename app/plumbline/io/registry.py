@@ -77,6 +77,8 @@ class LoadContext:
     sublayer: str = ""
     #: Cache folder for converted data, None when nothing may be kept.
     cache: Path | None = None
+    #: Large clouds may stay in their file (`plumbline.core.data.StoredCloud`).
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,31 @@ IFC_OPTIONS = (
     ),
 )
 
+#: Options of vector formats: attributes from a table.
+JOIN_OPTIONS = (
+    LoadOption("table", str, "", N_("CSV or XLSX beside the file; its columns are added.")),
+    LoadOption(
+        "key", str, "", N_("Column of both, or layer column=table column; empty: its first one.")
+    ),
+)
+
+RASTER_OPTIONS = (
+    LoadOption(
+        "role",
+        str,
+        "auto",
+        N_("What the cells are: auto, terrain or imagery."),
+        ("auto", "terrain", "imagery"),
+    ),
+    LoadOption(
+        "z_unit",
+        str,
+        "auto",
+        N_("Unit of the heights: auto, m, ft or us-ft."),
+        ("auto", "m", "ft", "us-ft"),
+    ),
+)
+
 #: Option of city models, which hold their objects in several levels of detail.
 LOD_OPTION = LoadOption(
     "lod",
@@ -144,9 +171,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
     ".3dm": ("Rhino", N_("Export it from Rhino as OBJ, PLY or glTF.")),
     ".max": ("3ds Max", N_("Export it from 3ds Max as glTF or OBJ.")),
     ".blend": ("Blender", N_("Export it from Blender as glTF or OBJ.")),
-    ".fbx": ("FBX", N_("Convert it to glTF or OBJ, e.g. in Blender.")),
-    ".dae": ("COLLADA", N_("Convert it to glTF or OBJ, e.g. in Blender.")),
-    ".3ds": ("3DS", N_("Convert it to glTF or OBJ, e.g. in Blender.")),
     ".stp": ("STEP", N_("Export it as IFC, STL or glTF, e.g. from FreeCAD.")),
     ".step": (
         "STEP",
@@ -180,6 +204,9 @@ LOADERS: tuple[LoaderSpec, ...] = (
     LoaderSpec("ply", "PLY", (".ply",), "plumbline.io.ply:load_ply", MESH_OPTIONS),
     LoaderSpec("stl", "STL", (".stl",), "plumbline.io.stl:load_stl", MESH_OPTIONS),
     LoaderSpec("gltf", "glTF", (".gltf", ".glb"), "plumbline.io.gltf:load_gltf", MESH_OPTIONS),
+    LoaderSpec("fbx", "FBX", (".fbx",), "plumbline.io.assimp:load_assimp", MESH_OPTIONS),
+    LoaderSpec("collada", "COLLADA", (".dae",), "plumbline.io.assimp:load_assimp", MESH_OPTIONS),
+    LoaderSpec("3ds", "3DS", (".3ds",), "plumbline.io.assimp:load_assimp", MESH_OPTIONS),
     LoaderSpec(
         "osgb",
         "OSGB",
@@ -214,18 +241,38 @@ LOADERS: tuple[LoaderSpec, ...] = (
         ),
     ),
     LoaderSpec("ifc", "IFC", (".ifc",), "plumbline.io.ifc:load_ifc", IFC_OPTIONS),
+    LoaderSpec("ifczip", "IFCZIP", (".ifczip",), "plumbline.io.ifc_zip:load_ifczip", IFC_OPTIONS),
     LoaderSpec(
         "shapefile",
         "Shapefile",
         (".shp",),
         "plumbline.io.vector:load_shapefile",
-        (LoadOption("encoding", str, "auto", N_("Encoding of the texts: auto, UTF-8, GBK, …")),),
+        (
+            LoadOption("encoding", str, "auto", N_("Encoding of the texts: auto, UTF-8, GBK, …")),
+            *JOIN_OPTIONS,
+        ),
     ),
-    LoaderSpec("geopackage", "GeoPackage", (".gpkg",), "plumbline.io.vector:load_geopackage"),
     LoaderSpec(
-        "spatialite", "SpatiaLite", (".sqlite", ".db"), "plumbline.io.vector:load_spatialite"
+        "geopackage",
+        "GeoPackage",
+        (".gpkg",),
+        "plumbline.io.vector:load_geopackage",
+        JOIN_OPTIONS,
     ),
-    LoaderSpec("flatgeobuf", "FlatGeobuf", (".fgb",), "plumbline.io.vector:load_flatgeobuf"),
+    LoaderSpec(
+        "spatialite",
+        "SpatiaLite",
+        (".sqlite", ".db"),
+        "plumbline.io.vector:load_spatialite",
+        JOIN_OPTIONS,
+    ),
+    LoaderSpec(
+        "flatgeobuf",
+        "FlatGeobuf",
+        (".fgb",),
+        "plumbline.io.vector:load_flatgeobuf",
+        JOIN_OPTIONS,
+    ),
     LoaderSpec(
         "cityjson",
         "CityJSON",
@@ -244,7 +291,13 @@ LOADERS: tuple[LoaderSpec, ...] = (
         shared=(".gml",),
         mark=rb"<(?:\w+:)?CityModel\b",
     ),
-    LoaderSpec("geojson", "GeoJSON", (".geojson", ".json"), "plumbline.io.vector:load_geojson"),
+    LoaderSpec(
+        "geojson",
+        "GeoJSON",
+        (".geojson", ".json"),
+        "plumbline.io.vector:load_geojson",
+        JOIN_OPTIONS,
+    ),
     LoaderSpec("kml", "KML", (".kml", ".kmz"), "plumbline.io.exchange:load_kml"),
     LoaderSpec("gml", "GML", (".gml",), "plumbline.io.exchange:load_gml"),
     LoaderSpec(
@@ -266,27 +319,11 @@ LOADERS: tuple[LoaderSpec, ...] = (
         ),
     ),
     LoaderSpec(
-        "geotiff",
-        "GeoTIFF",
-        (".tif", ".tiff"),
-        "plumbline.io.raster:load_geotiff",
-        (
-            LoadOption(
-                "role",
-                str,
-                "auto",
-                N_("What the cells are: auto, terrain or imagery."),
-                ("auto", "terrain", "imagery"),
-            ),
-            LoadOption(
-                "z_unit",
-                str,
-                "auto",
-                N_("Unit of the heights: auto, m, ft or us-ft."),
-                ("auto", "m", "ft", "us-ft"),
-            ),
-        ),
+        "geotiff", "GeoTIFF", (".tif", ".tiff"), "plumbline.io.raster:load_raster", RASTER_OPTIONS
     ),
+    LoaderSpec("asc", "ASC", (".asc",), "plumbline.io.raster:load_raster", RASTER_OPTIONS),
+    LoaderSpec("img", "IMG", (".img",), "plumbline.io.raster:load_raster", RASTER_OPTIONS),
+    LoaderSpec("mbtiles", "MBTiles", (".mbtiles",), "plumbline.io.raster:load_raster"),
 )
 
 
@@ -359,6 +396,7 @@ def load(
     sublayer: str = "",
     cache: Path | None = None,
     digest: bool = True,
+    stored: bool = False,
 ) -> list[Layer]:
     """Read a file into layers.
 
@@ -380,6 +418,8 @@ def load(
         Only this layer of a file that holds several.
     digest : bool
         Compute the SHA-256 of the file.
+    stored : bool
+        Large clouds may stay in their file: for analyses that stream them.
 
     Returns
     -------
@@ -398,8 +438,9 @@ def load(
     spec = loader_for(path)
     _check_file(path)
     parsed = _parse_options(spec, options or {})
-    context = LoadContext(parsed, feedback.part(0.0, 0.85), sublayer, cache)
+    context = LoadContext(parsed, feedback.part(0.0, 0.85), sublayer, cache, stored)
     layers = spec.resolve()(path, context)
+    _join(layers, path, parsed)
     feedback.step(85, 100, tr("Placing {name}", name=path.name))
     stated = parse_crs(crs) if crs else None
     source = Source(
@@ -421,6 +462,16 @@ def load(
             _place(layer, target_crs, feedback.part(0.85 + 0.15 * n / len(layers), 1.0))
     feedback.step(1, 1)
     return layers
+
+
+def _join(layers: list[Layer], path: Path, options: Mapping[str, Any]) -> None:
+    """Add the columns of a table to features; meshes take theirs while they are read."""
+    if options.get("table") and "key" in options:
+        from plumbline.io.table import join_features
+
+        for layer in layers:
+            if isinstance(layer.data, VectorData):
+                join_features(layer, path.parent, str(options["table"]), str(options["key"]))
 
 
 def _place(layer: Layer, target: CRS, feedback: Feedback) -> None:

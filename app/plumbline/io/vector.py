@@ -7,8 +7,9 @@ without one.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +74,23 @@ def load_shapefile(path: Path, context: LoadContext) -> list[Layer]:
 
 
 def load_geopackage(path: Path, context: LoadContext) -> list[Layer]:
-    """Read all vector layers of a GeoPackage, or the one that is asked for."""
+    """Read all vector layers of a GeoPackage, or the one that is asked for; else its tiles."""
     _check_sqlite(path, "GeoPackage")
+    if _only_tiles(path):
+        from plumbline.io.raster import load_raster
+
+        return load_raster(path, context)
     return read_layers(path, context, "GeoPackage", "GPKG")
+
+
+def _only_tiles(path: Path) -> bool:
+    """Tell whether a GeoPackage holds tiles of a raster and no features."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+            kinds = {row[0] for row in db.execute("SELECT data_type FROM gpkg_contents")}
+    except sqlite3.Error:
+        return False
+    return "tiles" in kinds and "features" not in kinds
 
 
 def load_spatialite(path: Path, context: LoadContext) -> list[Layer]:
