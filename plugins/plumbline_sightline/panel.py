@@ -21,10 +21,10 @@ from plumbline.ui_kit.charts import Chart, Series
 from plumbline.ui_kit.context import Mark, Point, ToolContext
 from plumbline.ui_kit.theme import current_theme
 
-LINE, SKYLINE = "sightline.line", "sightline.skyline"
+LINE, VIEWSHED, SKYLINE = "sightline.line", "sightline.viewshed", "sightline.skyline"
 ANALYSES = (
     LINE,
-    "sightline.viewshed",
+    VIEWSHED,
     SKYLINE,
     "sightline.dome",
     "sightline.corridor",
@@ -87,6 +87,7 @@ class SightlinePanel(AnalysisPanel):
     """Lines of sight, viewsheds, skylines and corridors."""
 
     words: ClassVar[Mapping[str, str]] = WORDS
+    hidden: ClassVar[Mapping[str, tuple[str, ...]]] = {VIEWSHED: ("preview",)}
 
     def __init__(self, context: ToolContext) -> None:
         super().__init__(context, ANALYSES, title=N_("Sightlines"), icon="sight")
@@ -156,7 +157,7 @@ class SightlinePanel(AnalysisPanel):
     def taken(self, field: str, pick: Pick) -> Point:
         """Return the eye above the ground that was clicked, or just in front of the wall."""
         x, y, z = pick.position
-        if field not in EYES or self.analysis.startswith("sightline.viewshed"):
+        if field not in EYES:
             return pick.position
         normal = pick.normal or (0.0, 0.0, 1.0)
         if abs(normal[2]) < WALL:
@@ -170,6 +171,8 @@ class SightlinePanel(AnalysisPanel):
         """Show what the eye sees of where the mouse points, or of its targets while it moves."""
         self._look.setEnabled(bool(self._eye()))
         self._point_out()
+        if self.analysis == VIEWSHED and moving and not self.picker.field:
+            self._follow_viewshed()
         if self.analysis != LINE:
             return
         params = self.form.values()
@@ -181,6 +184,19 @@ class SightlinePanel(AnalysisPanel):
             return
         params["targets"] = targets
         self.context.preview(LIVE, LINE, params, self._show_live, self._refused_live)
+
+    def _follow_viewshed(self) -> None:
+        """Show what is seen from the observer while it is dragged, on coarse cells."""
+        if self.form.is_valid():
+            params = {**self.form.values(), "preview": True}
+            self.context.preview(LIVE, VIEWSHED, params, self._show_area, self._refused_live)
+
+    def _show_area(self, result: Result) -> None:
+        layer = result.layers.get("visible")
+        if layer is None or not self.isVisible() or not self.view.stale:
+            return
+        self.context.canvas.show_layer(f"{RESULT}.visible", None)
+        self.context.canvas.show_layer(LIVE, layer, self.style_of("visible", layer))
 
     def _show_live(self, result: Result) -> None:
         if self.isVisible():
@@ -230,6 +246,7 @@ class SightlinePanel(AnalysisPanel):
         """Draw a result; it takes the place of what followed the mouse."""
         canvas = self.context.canvas
         canvas.clear_marks(LIVE)
+        canvas.show_layer(LIVE, None)
         if result.analysis == LINE:
             # The marks say the same as the layer, in front of the scene.
             canvas.show_marks(RESULT, self.marks_of(result))
@@ -290,6 +307,7 @@ class SightlinePanel(AnalysisPanel):
         """Take everything out of the canvas."""
         super().clear_canvas()
         self.context.canvas.clear_marks(LIVE)
+        self.context.canvas.show_layer(LIVE, None)
 
     def style_of(self, name: str, layer: Layer) -> LayerStyle:
         """Return green for what is seen; what is hidden stays as it is."""

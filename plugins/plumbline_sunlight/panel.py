@@ -8,9 +8,12 @@ its day as a bar of lit and dark.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtGui import QHideEvent, QShowEvent
 
 from plumbline.api import (
@@ -28,25 +31,34 @@ from plumbline.api import (
     tr,
 )
 from plumbline.ui_kit.analysis_panel import AnalysisPanel
-from plumbline.ui_kit.context import ToolContext
+from plumbline.ui_kit.context import Mark, ToolContext
 from plumbline.ui_kit.editors import SuggestEditor
 from plumbline.ui_kit.field_specs import Editor, FieldSpec
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.run_history import Run
+from plumbline.ui_kit.scene_editors import ReceiversEditor
 from plumbline.ui_kit.theme import current_theme
-from plumbline.ui_kit.time_bar import DAY, DAYS, LitBar, TimeBar
+from plumbline.ui_kit.time_bar import DAY, DAYS, LitBar, TimeBar, clock_text
 
-POSITION, HOURS = "sunlight.position", "sunlight.hours"
+POSITION, HOURS, SHADOW = "sunlight.position", "sunlight.hours", "sunlight.shadow"
 ANALYSES = (
     "sunlight.windows",
     HOURS,
-    "sunlight.shadow",
+    SHADOW,
     "sunlight.compare",
     "sunlight.envelope",
     "sunlight.isochrones",
     "sunlight.shadow_path",
     POSITION,
 )
+#: Key of what a click on a painted place draws and asks.
+CELL = "cell"
+#: A place on a face is asked from this far in front of it, metres.
+OFF_FACE = 0.02
+#: Dark periods that are listed beside the bar of a day.
+BLOCKERS = 5
+#: Minutes between the places of the sun that its path is drawn through.
+PATH_STEP = 5.0
 #: Longitudes in which clocks show Beijing time although the sun may differ.
 CHINA = (73.0, 135.5)
 WORDS: Mapping[str, str] = {
@@ -101,6 +113,39 @@ WORDS: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class SunPath:
+    """The sun through a day: minutes from midnight; degrees, azimuths without a jump at north."""
+
+    day: date
+    minutes: NDArray[np.float64]
+    azimuth_true: NDArray[np.float64]
+    azimuth_grid: NDArray[np.float64]
+    elevation: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, day: date, result: Result) -> SunPath:
+        """Return the path that `sunlight.position` gives as a series from midnight."""
+        table = result.tables["series"]
+        columns = dict(zip(table.columns, zip(*table.rows, strict=True), strict=True))
+        count = len(table.rows)
+        return cls(
+            day,
+            np.arange(count) * PATH_STEP,
+            np.unwrap(np.array(columns["azimuth_true"]), period=360.0),
+            np.unwrap(np.array(columns["azimuth_grid"]), period=360.0),
+            np.array(columns["elevation_apparent"]),
+        )
+
+    def at(self, minutes: float) -> tuple[float, float, float]:
+        """Return azimuth to true and to grid north and the elevation at a minute."""
+        true, grid, elevation = (
+            float(np.interp(minutes, self.minutes, values))
+            for values in (self.azimuth_true, self.azimuth_grid, self.elevation)
+        )
+        return true % 360.0, grid % 360.0, elevation
+
+
 class SunlightPanel(AnalysisPanel):
     """Sun, shadows, hours, windows, envelopes."""
 
@@ -124,7 +169,8 @@ class SunlightPanel(AnalysisPanel):
         for part in (self._day_name, self._day):
             part.hide()
             self.below.addWidget(part)
-        self._place: Place | None = None
+        self._site: Place | None = None
+        self._sun_path: SunPath | None = None
         self._find_place()
         self.bar.set_minutes(10 * 60.0)
         self._standard_day("great_cold", tell=False)
@@ -132,6 +178,7 @@ class SunlightPanel(AnalysisPanel):
     def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
         """Let a day be a standard day or a date, and a pack be one of those that are there."""
         return {
+            "receivers": ReceiversEditor,
             "day": lambda spec: SuggestEditor(spec, _standard_days),
             "pack": lambda spec: SuggestEditor(spec, _packs),
         }
@@ -139,8 +186,10 @@ class SunlightPanel(AnalysisPanel):
     def filled(self, analysis: str) -> dict[str, Any]:
         """Start with the first rule pack and the day of the bar."""
         packs = _packs()
-        start = {"pack": packs[0][0]} if packs else {}
-        return {**start, "day": "great_cold", "time": self._instant()}
+        start: dict[str, Any] = {"pack": packs[0][0]} if packs else {}
+        # A shadow is one of a time or of a day; the bar has the time.
+        day = {} if analysis == SHADOW else {"day": "great_cold"}
+        return {**start, **day, "time": self._instant()}
 
     # -- the sun ---------------------------------------------------------------------------
 
@@ -150,15 +199,15 @@ class SunlightPanel(AnalysisPanel):
         box = scene.bounds
         x, y, _ = box.center.tolist() if box is not None else scene.georeference.origin
         try:
-            self._place = Place.of(scene.georeference, x, y)
+            self._site = Place.of(scene.georeference, x, y)
         except UserError as error:
-            self._place = None
+            self._site = None
             self._message.show_message(str(error), "warn")
         self._at = (x, y)
 
     def _zone(self) -> timezone:
         """Return the zone of the clocks: Beijing time in China, else the nearest whole hour."""
-        longitude = self._place.longitude if self._place is not None else 120.0
+        longitude = self._site.longitude if self._site is not None else 120.0
         hours = 8 if CHINA[0] <= longitude <= CHINA[1] else round(longitude / 15)
         return timezone(timedelta(hours=hours))
 
@@ -184,7 +233,11 @@ class SunlightPanel(AnalysisPanel):
             timed = names["time"].type is datetime
             self.form.set_values({"time": moment if timed else moment.isoformat()})
             self.form.edited("time")
-        if "day" in names and (standard or self.form.values().get("day") not in STANDARD_DAYS):
+        if (
+            "day" in names
+            and "time" not in names
+            and (standard or self.form.values().get("day") not in STANDARD_DAYS)
+        ):
             self.form.set_values({"day": standard or self.bar.day.isoformat()})
             self.form.edited("day")
         self._putting = False
@@ -209,28 +262,36 @@ class SunlightPanel(AnalysisPanel):
         self._move_sun()
 
     def _move_sun(self) -> None:
-        if self._place is None or POSITION not in self._ids or not self.isVisible():
+        """Light the scene for the time of the bar; the path of a day is asked for once."""
+        if self._site is None or POSITION not in self._ids or not self.isVisible():
             return
-        asked = {"time": self._instant().isoformat(), "point": list(self._at)}
-        self.context.preview("sun", POSITION, asked, self._sun_found)
-
-    def _sun_found(self, result: Result) -> None:
-        if not self.isVisible():
+        if self._sun_path is None or self._sun_path.day != self.bar.day:
+            start = datetime.combine(self.bar.day, time(), self._zone())
+            asked = {
+                "time": start,
+                "until": start + timedelta(days=1),
+                "step": PATH_STEP,
+                "point": self._at,
+            }
+            day = self.bar.day
+            self.context.preview("sun", POSITION, asked, lambda found: self._path_found(day, found))
             return
-        values = {name: value.value for name, value in result.values.items()}
-        azimuth, elevation = values["azimuth_grid"], values["elevation_apparent"]
-        assert isinstance(azimuth, float)
-        assert isinstance(elevation, float)
-        self.context.canvas.set_sun(azimuth, elevation)
+        azimuth, grid, elevation = self._sun_path.at(self.bar.minutes)
+        self.context.canvas.set_sun(grid, elevation)
         self.bar.set_note(
             tr(
                 "Azimuth {azimuth:.1f}°, elevation {elevation:.1f}°",
-                azimuth=values["azimuth_true"],
+                azimuth=azimuth,
                 elevation=elevation,
             )
         )
-        rise, fall = (self._minute(values.get(name)) for name in ("sunrise", "sunset"))
+
+    def _path_found(self, day: date, result: Result) -> None:
+        self._sun_path = SunPath.of(day, result)
+        rise, fall = (self._minute(result.values[n].value) for n in ("sunrise", "sunset"))
         self.bar.set_light(None if rise is None or fall is None else (rise, fall))
+        if day == self.bar.day:
+            self._move_sun()
 
     def _minute(self, value: Any) -> float | None:
         """Return the minute of the day that a time in a result means."""
@@ -244,7 +305,7 @@ class SunlightPanel(AnalysisPanel):
         """Switch the sun on."""
         super().showEvent(event)
         self._find_place()
-        if self._place is not None and POSITION in self._ids:
+        if self._site is not None and POSITION in self._ids:
             self.context.show_bar(self.bar)
             self._move_sun()
 
@@ -252,6 +313,7 @@ class SunlightPanel(AnalysisPanel):
         """Switch the sun off."""
         super().hideEvent(event)
         self.bar.stop()
+        self.context.canvas.clear_marks(CELL)
         self.context.show_bar(None)
         self.context.canvas.set_sun(None)
 
@@ -264,6 +326,32 @@ class SunlightPanel(AnalysisPanel):
             row = self.view.choose_row("windows", "id", pick.ref.entity)
             if row is not None:
                 self._show_day(str(row["id"]))
+                return
+        result = self.view.result
+        if result is None or result.analysis != HOURS:
+            return
+        x, y, z = pick.position
+        normal = pick.normal or (0.0, 0.0, 1.0)
+        # Just in front of the face, so that it is not its own shade.
+        place = [p + OFF_FACE * n for p, n in zip((x, y, z), normal, strict=True)]
+        asked = {**result.params, "receivers": {"points": [place]}}
+        self.context.canvas.show_marks(CELL, [Mark([(x, y, z)], "points", tone="lit", width=10.0)])
+        self.context.preview(CELL, HOURS, asked, self._cell_found)
+
+    def _cell_found(self, found: Result) -> None:
+        """Show the day of the place that was clicked."""
+        rows = found.tables["receivers"]
+        (cells,) = (dict(zip(rows.columns, row, strict=True)) for row in rows.rows)
+        self._show_periods(
+            found,
+            str(cells["id"]),
+            tr(
+                "{hours:.2f} h at {x:.1f}, {y:.1f}",
+                hours=cells["hours"],
+                x=cells["x"],
+                y=cells["y"],
+            ),
+        )
 
     def row_chosen(self, table: str, row: dict[str, Any]) -> None:
         """Show the day of a window beside its place."""
@@ -273,9 +361,12 @@ class SunlightPanel(AnalysisPanel):
 
     def _show_day(self, name: str) -> None:
         """Show when one receiver of the result is lit."""
-        result = self.view.result
-        table = result.tables.get("periods") if result is not None else None
-        if table is None or not {"id", "start", "end"} <= set(table.columns):
+        if self.view.result is not None:
+            self._show_periods(self.view.result, name, name)
+
+    def _show_periods(self, result: Result, name: str, title: str) -> None:
+        table = result.tables.get("periods")
+        if table is None:
             return
         rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
         periods = [
@@ -285,11 +376,28 @@ class SunlightPanel(AnalysisPanel):
             and (start := self._minute(row["start"])) is not None
             and (end := self._minute(row["end"])) is not None
         ]
-        self._day_name.setText(name)
+        self._day_name.setText("\n".join((title, *self._blockers(result, name))))
         self._day.set_periods(periods, self.bar.light or (6 * 60.0, 18 * 60.0))
         self._day.set_now(self.bar.minutes)
         self._day_name.show()
         self._day.show()
+        self.scroll_to(self._day_name)
+
+    def _blockers(self, result: Result, name: str) -> list[str]:
+        """Return who keeps a receiver dark and when, the longest first."""
+        table = result.tables.get("dark")
+        if table is None:
+            return []
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        mine = [row for row in rows if str(row["id"]) == name]
+        mine.sort(key=lambda row: -float(row["minutes"]))
+        lines = []
+        for row in mine[:BLOCKERS]:
+            start, end = self._minute(row["start"]), self._minute(row["end"])
+            who = row.get("name") or row["entity"] or row["cause"]
+            if start is not None and end is not None:
+                lines.append(f"{clock_text(start)}–{clock_text(end)}  {who}")
+        return lines
 
     def _minute_clicked(self, minutes: float) -> None:
         self.bar.stop()
@@ -302,6 +410,7 @@ class SunlightPanel(AnalysisPanel):
         super().present(result)
         self._day_name.hide()
         self._day.hide()
+        self.context.canvas.clear_marks(CELL)
 
     def restored(self, run: Run) -> None:
         """Let the bar follow an earlier run."""

@@ -113,10 +113,10 @@ class AnalysisPanel(Panel):
         for analysis in self._ids:
             self._chooser.addItem("", analysis)
         self._about = label("", "hint", wrap=True)
-        self._place = QVBoxLayout()
-        self._place.setContentsMargins(0, 0, 0, 0)
+        self._holder = QVBoxLayout()
+        self._holder.setContentsMargins(0, 0, 0, 0)
         holder = QWidget()
-        holder.setLayout(self._place)
+        holder.setLayout(self._holder)
         # Room that is left belongs below the result, not into the fields.
         holder.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._from_selection = button("", icon="select", clicked=self._take_selection)
@@ -236,7 +236,7 @@ class AnalysisPanel(Panel):
             unfolded=self.unfolded,
             editors=self.editors(analysis),
         )
-        self._place.addWidget(form)
+        self._holder.addWidget(form)
         scene, specs = self.context.scene, form.specs()
         form.set_layers(layer_defaults.choices(scene), layer_defaults.fitting(scene, specs))
         form.set_values(layer_defaults.proposals(scene, specs))

@@ -8,15 +8,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from plumbline.analysis.params import Entities
 from plumbline.core.i18n import tr
 from plumbline.ui_kit.field_specs import Editor, FieldSpec, LayerChoice, unwrap
-from plumbline.ui_kit.fields import ComboBox, CoordinateEdit, PointsEdit
+from plumbline.ui_kit.fields import (
+    ComboBox,
+    CoordinateEdit,
+    PointsEdit,
+    SegmentedControl,
+    UnitSpinBox,
+)
+from plumbline.ui_kit.labels import ElidedLabel
 
 #: Names of fields whose points are places of their own, not the corners of a line.
-PLACES = ("targets", "points", "positions", "viewpoints", "receivers")
+PLACES = ("observer", "targets", "points", "positions", "viewpoints", "receivers")
 
 
 class PointEditor(Editor):
@@ -293,3 +307,117 @@ def _layer_and_entities(value: Any) -> tuple[str, tuple[str, ...]]:
     if isinstance(value, Mapping):
         return str(value["layer"]), tuple(value.get("entities", ()))
     return str(value), ()
+
+
+class ReceiversEditor(Editor):
+    """What receives light: an area with a grid, layers, or single points.
+
+    The value is ``{"polygon", "cell_size"}``, a list of layer ids, or a list of points.
+    """
+
+    wide = True
+    AREA, LAYERS, POINTS = "polygon", "layers", "points"
+
+    def __init__(self, spec: FieldSpec) -> None:
+        super().__init__(spec)
+        self._mode = SegmentedControl()
+        for name in (self.AREA, self.LAYERS, self.POINTS):
+            self._mode.add(name)
+        self._mode.changed.connect(self._mode_changed)
+        self._edit = PointsEdit(sizes=(2, 3))
+        self._edit.points_changed.connect(lambda _: self.edited.emit())
+        self._edit.pick_toggled.connect(self.pick_toggled)
+        self._cell = UnitSpinBox("m", step=0.5, minimum=0.1)
+        self._cell.value_changed.connect(lambda _: self.edited.emit())
+        self._cell_name = ElidedLabel(role="muted")
+        self._layers = LayersEditor(spec)
+        self._layers.edited.connect(self.edited)
+        size = QHBoxLayout()
+        size.setContentsMargins(0, 0, 0, 0)
+        size.addWidget(self._cell_name, 1)
+        size.addWidget(self._cell, 1)
+        self._size = QWidget()
+        self._size.setLayout(size)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        for part in (self._mode, self._edit, self._size, self._layers):
+            column.addWidget(part)
+        self.place(whole)
+        self.setFocusProxy(self._edit.text_edit)
+        self._show_mode()
+        self.retranslate()
+
+    def _mode_changed(self, _name: str) -> None:
+        self._edit.set_points(())
+        self._show_mode()
+        self.edited.emit()
+        self.pick_toggled.emit(self.shape is not None)
+
+    def _show_mode(self) -> None:
+        mode = self._mode.current()
+        self.shape = {self.AREA: "polygon", self.POINTS: "places"}.get(mode)  # type: ignore[assignment]
+        self._edit.setVisible(mode != self.LAYERS)
+        self._size.setVisible(mode == self.AREA)
+        self._layers.setVisible(mode == self.LAYERS)
+
+    def get(self) -> Any:
+        """Return the receivers as a request says them, None where there are none."""
+        mode = self._mode.current()
+        if mode == self.LAYERS:
+            return self._layers.get() or None
+        points = self._edit.points()
+        if points is None:
+            return self._edit.text()
+        if mode == self.POINTS or not points:
+            return tuple(points) or None
+        return {"polygon": tuple(points), "cell_size": self._cell.value()}
+
+    def put(self, value: Any) -> None:
+        """Show receivers."""
+        points: Any = ()
+        layers: Any = ()
+        mode = self._mode.current()
+        if isinstance(value, str):
+            mode, layers = self.LAYERS, (value,)
+        elif isinstance(value, Mapping):
+            mode, points = self.AREA, value.get("polygon") or ()
+            self._cell.set_value(value.get("cell_size"))
+        elif value and isinstance(value[0], str):
+            mode, layers = self.LAYERS, value
+        elif value:
+            mode, points = self.POINTS, value
+        self._mode.set_current(mode)
+        self._edit.set_points(points)
+        if layers:
+            self._layers.put(layers)
+        self._show_mode()
+
+    def points(self) -> list[tuple[float, ...]]:
+        """Return the points of the area, or the single ones."""
+        return self._edit.points() or [] if self.shape else []
+
+    def put_points(self, points: Sequence[tuple[float, ...]]) -> None:
+        """Show points."""
+        self._edit.set_points(points)
+
+    def set_picking(self, picking: bool) -> None:
+        """Show that picking goes on or has ended."""
+        self._edit.set_picking(picking)
+
+    def add_point(self, point: tuple[float, ...]) -> None:
+        """Append a picked point."""
+        self._edit.add_point(point)
+
+    def set_layers(self, layers: Iterable[LayerChoice]) -> None:
+        """Offer these layers."""
+        self._layers.set_layers(layers)
+
+    def retranslate(self) -> None:
+        """Take up the language of the window."""
+        self._mode.set_text(self.AREA, tr("Drawn area"))
+        self._mode.set_text(self.LAYERS, tr("Layers"))
+        self._mode.set_text(self.POINTS, tr("Single points"))
+        self._cell_name.setText(tr("Cell size"))
+        self._layers.retranslate()
