@@ -67,6 +67,12 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
     eyes = {v.id: v.position for v in district.viewpoints}
     walk = [points["shore"], points["old_quarter"], points["street"], eyes["hill"]]
     x, y = points["old_quarter"][:2]
+    # The slab north of the old quarter that one of the schemes takes the sun from, and beside it.
+    north = "楼号 IN ('B0200', 'B0201', 'B0203') AND 楼层 <= 2"
+    sunlight = {
+        "windows": {"layer": "windows", "where": north}, "pack": "gb50180-2018",
+        "zone": "II", "population": 1_000_000,
+    }
     square = [[x - 40, y - 30], [x + 40, y - 30], [x + 40, y + 30], [x - 40, y + 30]]
     return {
         "measure.point": {"point": points["pier"], "layers": ["terrain"], "crs": "EPSG:4528"},
@@ -96,12 +102,41 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "receivers": {"polygon": square, "cell_size": 2},
             "obstacles": ["terrain", "models"],
         },
+        "sunlight.isochrones": {
+            "request": {
+                "day": "great_cold",
+                "year": 2001,
+                "receivers": {"polygon": square, "cell_size": 2},
+                "obstacles": ["models"],
+            },
+            "levels": [1, 2, 3, 4, 5, 6, 7],
+        },
+        "sunlight.windows": {**sunlight, "obstacles": ["models"]},
+        "sunlight.compare": {
+            "before": "A",
+            "after": "B",
+            "reference": "",
+            "request": {**sunlight, "obstacles": ["models", "scheme_A", "scheme_B"]},
+        },
+        "sunlight.envelope": {
+            **sunlight,
+            "site": {"layer": "site"},
+            "cell_size": 4,
+            "obstacles": ["models"],
+        },
+        "sunlight.shadow_path": {"point": [x, y], "obstacles": ["terrain", "models"]},
         "sightline.dome": {"point": [x, y], "obstacles": ["terrain", "models"], "radius": 400},
         "sightline.line": {
             "observer": eyes["pier"],
             "targets": [points["old_quarter"], points["street"], eyes["hill"]],
             "obstacles": ["terrain", "models"],
             "curvature": True,
+        },
+        "sightline.viewshed": {
+            "observer": eyes["pier"],
+            "surface": ["terrain", "models"],
+            "max_distance": 400,
+            "cell_size": 4,
         },
         "sightline.skyline": {
             "viewpoint": eyes["pier"],
@@ -115,6 +150,15 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "width": 30,
             "protected_height": 10,
             "obstacles": ["terrain", "models"],
+        },
+        "sightline.windows": {
+            "obstacles": ["terrain", "models"],
+            "route": [[x - 150, y - 80], [x + 150, y - 60]],
+            "windows": ["windows"],
+            "facades": ["models"],
+            "range": 250,
+            "spacing": 20,
+            "facade_spacing": 5,
         },
         "sightline.highpoints": {
             "obstacles": ["terrain", "models"],
