@@ -1,4 +1,4 @@
-"""What tools draw in the real window: grips dragged with the mouse, and what goes with the tool."""
+"""What tools draw in the real window: grips under the mouse, the sun, and what goes with a tool."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
-from plumbline.api import Camera, GridData, Layer, LayerKind, Pick
-from plumbline.ui_kit.context import Mark
+from plumbline.api import Bounds, Camera, GridData, Layer, LayerKind, Pick
+from plumbline.render.sun import Sun
+from plumbline.ui_kit.context import CanvasTool, Mark
 
 from .hand import LEFT, NONE, Hand
 
@@ -132,3 +133,33 @@ def test_what_a_tool_drew_goes_when_it_gives_the_canvas_back(on_slope: Hand) -> 
     assert not canvas.view.transients.layers
     assert "Lit at noon" not in legend_texts(on_slope)
     assert "Ground" in legend_texts(on_slope)
+
+
+def test_the_sun_of_a_tool_goes_with_it(on_slope: Hand) -> None:
+    canvas = on_slope.window.canvas
+    plain = canvas.view.screenshot().astype(int)
+    canvas.tool.set_sun(200.0, 50.0)
+    canvas.tool.set_sun(200.0, -6.0)
+    on_slope.wait_until(lambda: canvas.view._sun is not None, 5)
+    on_slope.rest()
+    assert canvas.view._sun == Sun(200.0, -6.0), "only the last of two is shown"
+    assert np.abs(canvas.view.screenshot().astype(int) - plain).mean() > 20, "it is dusk"
+    canvas.tool_active = False
+    on_slope.rest()
+    assert np.abs(canvas.view.screenshot().astype(int) - plain).mean() < 1
+
+
+def test_the_canvas_offers_what_tools_are_promised(on_slope: Hand) -> None:
+    tool = on_slope.window.canvas.tool
+    promised = {name for name in vars(CanvasTool) if not name.startswith("_")}
+    promised |= set(CanvasTool.__annotations__)
+    assert "set_sun" in promised
+    assert "handle_moved" in promised
+    for name in promised:
+        assert hasattr(tool, name), name
+    before = tool.camera
+    x, y, z = at(20, 20)
+    tool.zoom_to(Bounds(x, y, z, x + 10, y + 10, z + 1))
+    on_slope.wait_until(lambda: tool.camera.parallel_scale < before.parallel_scale / 4, 5)
+    tool.go_to(before)
+    on_slope.wait_until(lambda: tool.camera == before, 5)
