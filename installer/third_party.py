@@ -35,6 +35,7 @@ Chinese font is found, is under the Apache License 2.0.
 
 # Packages of other systems cannot be asked here, and a few say too much or nothing in metadata.
 STATED = {
+    "assimp-py": "MIT (Open Asset Import Library inside: BSD-3-Clause)",
     "colorama": "BSD-3-Clause",
     "embreex": "BSD-2-Clause (Embree inside: Apache-2.0)",
     "pyobjc-core": "MIT",
