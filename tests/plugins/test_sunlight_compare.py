@@ -126,6 +126,42 @@ def test_bad_requests(scene: Scene) -> None:
             api.run("sunlight.compare", scene, params)
 
 
+def test_cells_and_points_before_and_after(scene: Scene) -> None:
+    square = [[X - 40, Y - 28], [X + 40, Y - 28], [X + 40, Y + 12], [X - 40, Y + 12]]
+    asked = {
+        "day": "great_cold",
+        "year": 2001,
+        "obstacles": ["old", "new"],
+        "receivers": {"polygon": square, "cell_size": 8, "height": 1},
+    }
+    both = {"analysis": "sunlight.hours", "before": "open", "after": "tower"}
+    result = api.run("sunlight.compare", scene, request=asked, **both)
+    before, after, change = (
+        np.array(result.layers[n].data.values)  # type: ignore[union-attr]
+        for n in ("before", "after", "change")
+    )
+    known = np.isfinite(change)
+    assert known.sum() == 50
+    assert np.array_equal(change[known], (after - before)[known])
+    # 60 m high and near: nothing is left of eight hours but what passes its ends.
+    assert np.all(change[known] < -6)
+    assert result.values["area_less"].value == pytest.approx(50 * 64)
+    assert result.values["area_more"].value == 0
+    for scheme, name in (("open", "mean_before"), ("tower", "mean_after")):
+        names = ["old", "new"] if scheme == "tower" else ["old"]
+        own = api.run_request(
+            api.AnalysisRequest("sunlight.hours", {**asked, "obstacles": names}, scheme), scene
+        )
+        assert result.values[name].value == pytest.approx(own.values["hours_mean"].value)
+    points = {**asked, "receivers": [[X, Y, 1.0], [X, Y, 80.0]]}
+    table = api.run("sunlight.compare", scene, request=points, **both).tables["receivers"]
+    low, high = table.rows
+    assert low[6] < -6
+    assert high[6] == pytest.approx(0.0, abs=1e-9)
+    with pytest.raises(UsageError, match="reference"):
+        api.run("sunlight.compare", scene, request=asked, reference="", **both)
+
+
 # -- the demo ------------------------------------------------------------------------------------
 
 

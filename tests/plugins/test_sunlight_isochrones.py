@@ -146,3 +146,21 @@ def test_what_cannot_be_contoured_is_refused() -> None:
             hours="hours",
             levels=[2, 2],
         )
+
+
+def test_a_request_gives_the_raster() -> None:
+    scene = scene_with(np.eye(4), north_up(1.0, 4))
+    square = [[X, Y], [X + 40, Y], [X + 40, Y + 40], [X, Y + 40]]
+    asked = {
+        "day": "2001-01-20",
+        "receivers": {"polygon": square, "cell_size": 4, "height": 1},
+        "band_from": 9,
+        "band_to": 15,
+    }
+    result = api.run("sunlight.isochrones", scene, request=asked, levels=[1, 7])
+    # Nothing stands there: six hours everywhere.
+    assert result.values["lowest"].value == pytest.approx(6.0, abs=0.01)
+    assert {(a, b): s for a, b, s in result.tables["bands"].rows}[1, 7] == pytest.approx(36.0**2)
+    for params in ({"request": asked, "hours": "hours"}, {}, {"request": {"day": "2001-01-20"}}):
+        with pytest.raises(UsageError, match=r"hours|request"):
+            api.run("sunlight.isochrones", scene, params)

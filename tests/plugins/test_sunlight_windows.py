@@ -396,6 +396,12 @@ def test_points_of_a_layer_state_their_windows(tmp_path: Path) -> None:
     assert {r[1]: r[4] for r in result.tables["buildings"].rows} == {"a": "pass", "b": "fail"}
     some = judge(scene, pack(tmp_path), {"layer": "points", "entities": ["2"]})
     assert [r[0] for r in some.tables["windows"].rows] == ["2"]
+    held = judge(scene, pack(tmp_path), {"layer": "points", "where": "窗宽 > 1.3 AND 朝向 < 90"})
+    assert [r[0] for r in held.tables["windows"].rows] == ["1"]
+    with pytest.raises(RefusedError, match="No window"):
+        judge(scene, pack(tmp_path), {"layer": "points", "where": "窗宽 > 9"})
+    with pytest.raises(UsageError, match="windows"):
+        judge(scene, pack(tmp_path), {"layer": "points", "where": "nonsense ("})
     del scene["points"].data.features["朝向"]  # type: ignore[union-attr]
     with pytest.raises(RefusedError, match="azimuth"):
         judge(scene, pack(tmp_path), "points")

@@ -23,7 +23,9 @@ from plumbline.api import (
     tr,
     validate,
 )
+from plumbline_sunlight.analysis.cells import CellSide, compared_cells
 from plumbline_sunlight.analysis.compare_figures import change_figure
+from plumbline_sunlight.analysis.hours import Hours
 from plumbline_sunlight.analysis.judging import FAIL, PASS, WindowSun, judge
 from plumbline_sunlight.analysis.packs import rule_provenance
 from plumbline_sunlight.analysis.window_tables import Shaders
@@ -66,7 +68,7 @@ class CompareParams(Params):
         ),
     ] = None
     analysis: Annotated[
-        Literal["sunlight.windows"],
+        Literal["sunlight.windows", "sunlight.hours"],
         Field(title=N_("Analysis"), description=N_("What is asked under each scheme.")),
     ] = "sunlight.windows"
     request: Annotated[
@@ -95,6 +97,7 @@ class Sides:
     """Snapshot of all schemes of a request: before, after, and the reference where there is one."""
 
     windows: tuple[Side, ...] = ()
+    cells: tuple[CellSide, ...] = ()
 
 
 class Compare(Analysis[CompareParams]):
@@ -129,6 +132,8 @@ class Compare(Analysis[CompareParams]):
             if (getattr(params, field) or "") not in known:
                 text = tr("The project has no scheme “{id}”.", id=getattr(params, field))
                 problems.append(Problem(field, text))
+        if params.reference is not None and params.analysis != "sunlight.windows":
+            problems.append(Problem("reference", tr("Only windows have a reference.")))
         if params.before == params.after:
             problems.append(Problem("after", tr("Both sides are the same scheme.")))
         if nested is not None and not problems:
@@ -139,14 +144,20 @@ class Compare(Analysis[CompareParams]):
     def prepare(self, scene: Scene, params: CompareParams) -> Sides:
         nested, _ = _nested(params)
         analysis = _analysis(params)
-        windows = []
+        windows, cells = [], []
         for scheme in _schemes(params):
             under = scene.under(scheme)
             own = _without_others(under, nested)
-            windows.append(Side(scheme, analysis.prepare(under, own), own))
-        return Sides(tuple(windows))
+            snapshot = analysis.prepare(under, own)
+            if isinstance(own, WindowsParams):
+                windows.append(Side(scheme, snapshot, own))
+            else:
+                cells.append(CellSide(scheme, snapshot, own))
+        return Sides(tuple(windows), tuple(cells))
 
     def compute(self, inputs: Sides, params: CompareParams, feedback: Feedback) -> Result:
+        if inputs.cells:
+            return compared_cells(inputs.cells, feedback)
         judged = []
         count = len(inputs.windows)
         for n, side in enumerate(inputs.windows):
@@ -161,8 +172,7 @@ def _schemes(params: CompareParams) -> list[str]:
 
 
 def _analysis(params: CompareParams) -> Analysis[Any]:
-    del params
-    return Windows()
+    return Windows() if params.analysis == "sunlight.windows" else Hours()
 
 
 def _nested(params: CompareParams) -> tuple[Params | None, list[Problem]]:
@@ -177,7 +187,7 @@ def _without_others(scene: Scene, params: Any) -> Any:
     own = set() if active is None else set(active.layers)
     others = {layer for s in scene.schemes for layer in s.layers} - own
     changes: dict[str, Any] = {}
-    for name in ("obstacles", "windows", "receivers"):
+    for name in ("obstacles", "windows"):
         value = getattr(params, name, None)
         if isinstance(value, tuple):
             changes[name] = tuple(v for v in value if getattr(v, "layer", v) not in others)

@@ -38,7 +38,9 @@ from plumbline.api import (
     figure_colors,
     read_grid,
     tr,
+    validate,
 )
+from plumbline_sunlight.analysis.hours import Hours, HoursInputs, HoursParams
 
 FloatArray = NDArray[np.float64]
 Affine6 = tuple[float, float, float, float, float, float]
@@ -51,11 +53,20 @@ class IsochronesParams(Params):
     """What `sunlight.isochrones` can be asked."""
 
     hours: Annotated[
-        LayerRef,
+        LayerRef | None,
         Field(
-            title=N_("Hours"), description=N_("Raster of hours of sun, as sunlight.hours gives.")
+            title=N_("Hours"),
+            description=N_("Raster of hours of sun, as sunlight.hours gives; or a request."),
         ),
-    ]
+    ] = None
+    request: Annotated[
+        dict[str, Any] | None,
+        Field(
+            title=N_("Request"),
+            description=N_("Parameters of sunlight.hours that give the raster; or hours."),
+            json_schema_extra={"widget": "json"},
+        ),
+    ] = None
     levels: Annotated[
         tuple[Annotated[float, Field(ge=0, le=24)], ...],
         Field(
@@ -70,10 +81,12 @@ class IsochronesParams(Params):
 
 @dataclass(frozen=True)
 class HoursGrid:
-    """Snapshot: the raster, and where it lies."""
+    """Snapshot: the raster or the request that gives it, and where it lies."""
 
-    data: GridData | RasterData
+    data: GridData | RasterData | None
     georeference: Georeference
+    request: HoursParams | None = None
+    inputs: HoursInputs | None = None
 
 
 @dataclass(frozen=True)
@@ -98,26 +111,32 @@ class Isochrones(Analysis[IsochronesParams]):
     Params = IsochronesParams
 
     def layers(self, params: IsochronesParams) -> list[str]:
-        return [params.hours]
+        if params.hours is not None:
+            return [params.hours]
+        asked, _ = _request(params)
+        return [] if asked is None else Hours().layers(asked)
 
     def check(self, scene: Scene, params: IsochronesParams) -> list[Problem]:
         problems = []
-        data = scene[params.hours].data
-        name = scene[params.hours].name
-        if not isinstance(data, GridData | RasterData) or (
-            isinstance(data, RasterData) and data.bands != 1
-        ):
-            problems.append(Problem("hours", tr("“{name}” is no raster of hours.", name=name)))
-        elif data.counts["cells"] > MAX_CELLS:
-            text = tr(
-                "“{name}” has {n:.0f} million cells.", name=name, n=data.counts["cells"] / 1e6
-            )
-            problems.append(Problem("hours", text))
         if len(set(params.levels)) < len(params.levels):
             problems.append(Problem("levels", tr("A level is given twice.")))
+        if (params.hours is None) == (params.request is None):
+            problems.append(Problem("hours", tr("Give either hours or a request.")))
+        elif params.hours is not None:
+            text = _raster_problem(scene, params.hours)
+            problems += [Problem("hours", text)] if text else []
+        else:
+            asked, invalid = _request(params)
+            found = invalid if asked is None else Hours().check(scene, asked)
+            problems += [Problem("request", f"{p.field}: {p.message}") for p in found]
         return problems
 
     def prepare(self, scene: Scene, params: IsochronesParams) -> HoursGrid:
+        if params.hours is None:
+            asked, _ = _request(params)
+            assert asked is not None
+            inputs = Hours().prepare(scene, asked)
+            return HoursGrid(None, scene.georeference, asked, inputs)
         data = scene[params.hours].data
         assert isinstance(data, GridData | RasterData)
         return HoursGrid(data, scene.georeference)
@@ -129,15 +148,19 @@ class Isochrones(Analysis[IsochronesParams]):
                 tr("The project CRS is in degrees: this needs metres."),
                 tr("Set a projected project CRS, e.g. EPSG:4549."),
             )
-        hours, transform = _hours(inputs.data)
+        data, noted = inputs.data, list[str]()
+        if data is None:
+            data, noted = _asked(inputs, feedback.part(0.0, 0.9))
+        hours, transform = _hours(data)
         if not np.isfinite(hours).any():
             raise RefusedError(tr("The raster has no hours."), tr("Choose another raster."))
-        found = contours(hours, transform, tuple(sorted(params.levels)), feedback)
+        levels = tuple(sorted(params.levels))
+        found = contours(hours, transform, levels, feedback.part(0.9, 1.0))
         lines, bands = _layers(found, inputs.georeference)
         lengths = [float(line.length * unit) for line in found.lines]
         areas = [float(band.area * unit**2) for _, _, band in found.bands]
         low, high = float(np.nanmin(hours)), float(np.nanmax(hours))
-        warnings = [
+        warnings = noted + [
             tr("No place has {level:g} h.", level=level)
             for level, length in zip(found.levels, lengths, strict=True)
             if length == 0
@@ -166,6 +189,37 @@ class Isochrones(Analysis[IsochronesParams]):
             warnings=warnings,
             headline="area",
         )
+
+
+def _request(params: IsochronesParams) -> tuple[HoursParams | None, tuple[Problem, ...]]:
+    return validate(HoursParams, params.request or {})
+
+
+def _raster_problem(scene: Scene, layer_id: str) -> str:
+    """Return why a layer is no raster of hours."""
+    data, name = scene[layer_id].data, scene[layer_id].name
+    if not isinstance(data, GridData | RasterData) or (
+        isinstance(data, RasterData) and data.bands != 1
+    ):
+        return tr("“{name}” is no raster of hours.", name=name)
+    millions = data.counts["cells"] / 1e6
+    if data.counts["cells"] > MAX_CELLS:
+        return tr("“{name}” has {n:.0f} million cells.", name=name, n=millions)
+    return ""
+
+
+def _asked(inputs: HoursGrid, feedback: Feedback) -> tuple[GridData, list[str]]:
+    """Return the raster of a request, and what has to be said of it."""
+    assert inputs.request is not None
+    assert inputs.inputs is not None
+    result = Hours().compute(inputs.inputs, inputs.request, feedback)
+    layer = result.layers.get("hours")
+    if layer is None or not isinstance(layer.data, GridData):
+        raise RefusedError(
+            tr("The request gives no raster of hours."),
+            tr("Ask for receivers on a polygon or on a raster."),
+        )
+    return layer.data, result.warnings
 
 
 def _hours(data: GridData | RasterData) -> tuple[FloatArray, Affine6]:

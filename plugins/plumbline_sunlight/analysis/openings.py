@@ -19,7 +19,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from plumbline.api import (
     BimData,
     Element,
-    Entities,
     Feedback,
     Frame,
     Layer,
@@ -30,12 +29,14 @@ from plumbline.api import (
     RasterData,
     RefusedError,
     Scene,
+    UsageError,
     VectorData,
     build_obstacles,
     entity_ids,
     obstacle_layers,
     sample_bilinear,
     tr,
+    where,
 )
 from plumbline_sunlight.analysis.outward import Walls
 
@@ -97,14 +98,30 @@ class FacadeLine(BaseModel):
     flat: str = ""
 
 
+class WindowLayer(BaseModel):
+    """A layer that holds windows; some of its entities, or those for which a condition holds.
+
+    Attributes
+    ----------
+    where : str
+        Condition on the attributes, e.g. ``楼层 <= 3``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layer: str
+    entities: tuple[str, ...] = ()
+    where: str = ""
+
+
 def _read_windows(value: object) -> object:
-    """Accept a layer id, ``{"layer", "entities"}``, a facade line, or a list of these."""
+    """Accept a layer id, ``{"layer", "entities", "where"}``, a facade line, or a list of these."""
     many = value if isinstance(value, list | tuple) else (value,)
     return tuple({"layer": one} if isinstance(one, str) else one for one in many)
 
 
 WindowRefs: TypeAlias = Annotated[
-    tuple[Entities | FacadeLine, ...],
+    tuple[WindowLayer | FacadeLine, ...],
     BeforeValidator(_read_windows),
     Field(min_length=1, json_schema_extra={"widget": "layers"}),
 ]
@@ -176,12 +193,12 @@ class WindowSnapshot:
     walls: ObstacleLayers
 
 
-def window_layers(windows: Iterable[Entities | FacadeLine]) -> list[str]:
+def window_layers(windows: Iterable[WindowLayer | FacadeLine]) -> list[str]:
     """Return the layers that windows are read from."""
-    return [one.layer for one in windows if isinstance(one, Entities)]
+    return [one.layer for one in windows if isinstance(one, WindowLayer)]
 
 
-def window_problems(scene: Scene, windows: Sequence[Entities | FacadeLine]) -> list[Problem]:
+def window_problems(scene: Scene, windows: Sequence[WindowLayer | FacadeLine]) -> list[Problem]:
     """Return what is wrong with the windows of a request."""
     problems = []
     for one in windows:
@@ -204,7 +221,7 @@ def _line_problem(one: FacadeLine) -> str:
     return ""
 
 
-def _layer_problem(scene: Scene, one: Entities) -> str:
+def _layer_problem(scene: Scene, one: WindowLayer) -> str:
     layer = scene[one.layer]
     if not isinstance(layer.data, MeshData | VectorData):
         return tr("“{name}” holds no windows.", name=layer.name)
@@ -212,18 +229,32 @@ def _layer_problem(scene: Scene, one: Entities) -> str:
     missing = [entity for entity in one.entities if entity not in known]
     if missing:
         return tr("“{name}” has no entity “{id}”.", name=layer.name, id=missing[0][:80])
+    try:
+        _chosen(layer, one)
+    except UsageError as error:
+        return str(error)
     return ""
 
 
+def _chosen(layer: Layer, one: WindowLayer) -> frozenset[str]:
+    """Return the entities that are asked for; empty for all."""
+    if not one.where:
+        return frozenset(one.entities)
+    known = entity_ids(layer)
+    held = {known[n] for n in where(layer, one.where).tolist()}
+    # An id that no entity has stands for none: an empty set would mean all.
+    return frozenset(held & set(one.entities) if one.entities else held) or frozenset([""])
+
+
 def snapshot(
-    scene: Scene, windows: Sequence[Entities | FacadeLine], obstacles: Sequence[str]
+    scene: Scene, windows: Sequence[WindowLayer | FacadeLine], obstacles: Sequence[str]
 ) -> WindowSnapshot:
     """Return what windows are read from; on the scene's thread."""
     frame = Frame.of(scene.georeference)
     sources = tuple(
-        Source(scene[one.layer], frozenset(one.entities))
+        Source(scene[one.layer], _chosen(scene[one.layer], one))
         for one in windows
-        if isinstance(one, Entities)
+        if isinstance(one, WindowLayer)
     )
     models = [s.layer.id for s in sources if isinstance(s.layer.data, MeshData)]
     named = dict.fromkeys([*models, *obstacles])

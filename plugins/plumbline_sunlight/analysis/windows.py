@@ -81,8 +81,8 @@ class WindowsParams(PackParams):
             title=N_("Windows"),
             description=N_(
                 "Building models (their IfcWindow elements), layers of points (with width and "
-                "azimuth) or of facade lines, or facade lines themselves: {line, width, bay, sill, "
-                "storeys, storey_height}."
+                "azimuth) or of facade lines, some of them by {layer, where}, or facade lines "
+                "themselves: {line, width, bay, sill, storeys, storey_height}."
             ),
         ),
     ]
