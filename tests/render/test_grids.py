@@ -248,3 +248,20 @@ def test_a_triangle_of_a_painted_mesh_without_elements_is_a_thing() -> None:
         box = view.selection_bounds()
         assert box is not None
         assert (box.zmin, box.zmax) == (10, 10)
+
+
+def test_a_grid_without_terrain_is_laid_on_the_models() -> None:
+    scene = new_scene()
+    scene.add(boxes_layer())
+    scene.add(grid_layer(np.ones((10, 10), np.uint8), cell=1.0, class_colors=RED_BLUE))
+    with viewing(scene) as view:
+        view.set_camera(above(5, 5, span=20))
+        assert mostly(seen(view, 5, 5, 10)) == "r", "on the roof of the low box"
+        pick = view.pick(*pixel(view, PLACE + (5.5, 5.5, 10)))
+        assert pick is not None
+        assert pick.layer == "grid"
+        assert pick.position[2] == pytest.approx(10, abs=0.01)
+        scene.select([EntityRef("grid", pick.entity)])
+        box = view.selection_bounds()
+        assert box is not None
+        assert box.zmax == pytest.approx(10, abs=0.01)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from plumbline.core.data import AnyArray, Bounds, FloatArray, GridData
 from plumbline.core.entities import cell_corners, grid_cell
 from plumbline.geometry.rays import HeightField, Hit, Pickable, Ray
-from plumbline.render.ground import Ground, drape_lines, lay
+from plumbline.render.ground import drape_lines, lay
+from plumbline.render.mesh import compact
 from plumbline.render.parts import Part, Prepared, Request, Target
 from plumbline.render.relief import relief
 from plumbline.render.scales import scale_of
@@ -139,18 +140,41 @@ def _ground_heights(request: Request, data: GridData) -> HeightField | None:
 
 
 def _sampled(request: Request, box: Bounds) -> HeightField:
-    """Return heights of all terrains together, continued level; the floor where there are none."""
+    """Return heights of all terrains together, continued level; without any, of the models."""
     width, height = box.xmax - box.xmin, box.ymax - box.ymin
-    cell = max(width, height)
+    cell = np.sqrt(width * height / request.budget.terrain_cells)
     if request.ground is not None:
-        cell = max(request.ground.cell, np.sqrt(width * height / request.budget.terrain_cells))
+        cell = max(request.ground.cell, cell)
+    elif not request.models:
+        cell = max(width, height)
     columns, rows = int(np.ceil(width / cell)) + 1, int(np.ceil(height / cell)) + 1
     x, y = np.linspace(box.xmin, box.xmax, columns), np.linspace(box.ymax, box.ymin, rows)
     dx, dy = x[1] - x[0], y[1] - y[0]
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    z = lay(request.ground, places)[:, 2] if request.ground else np.full(len(places), request.floor)
+    z = lay(request.ground, places)[:, 2] if request.ground else _from_above(request, box, places)
     transform = (dx, 0.0, box.xmin - dx / 2, 0.0, dy, box.ymax - dy / 2)
     return HeightField(z.reshape(rows, columns), transform)
+
+
+def _from_above(request: Request, box: Bounds, places: FloatArray) -> FloatArray:
+    """Return the heights of the models at places ``(N, 2)``, and the floor beside them."""
+    heights = np.full(len(places), request.floor)
+    points, triangles, count = [], [], 0
+    for model in request.models:
+        x, y = model.vertices[:, 0][model.triangles], model.vertices[:, 1][model.triangles]
+        near = (x.max(axis=1) >= box.xmin) & (x.min(axis=1) <= box.xmax)
+        near &= (y.max(axis=1) >= box.ymin) & (y.min(axis=1) <= box.ymax)
+        used, faces = compact(model.triangles[near], len(model.vertices))
+        points.append(model.vertices[used])
+        triangles.append(faces + count)
+        count += len(used)
+    if not count:
+        return heights
+    from plumbline.geometry.raycast import EmbreeCaster, heights_from_above
+
+    caster = EmbreeCaster(np.concatenate(points), np.concatenate(triangles))
+    found = heights_from_above(caster, places, float(caster.high[2]) + 1.0)
+    return np.where(np.isfinite(found), found, heights)
 
 
 # -- one cell ------------------------------------------------------------------------------------
@@ -161,13 +185,12 @@ def _corners(request: Request, data: GridData, entity: str) -> FloatArray:
     if cell is None:
         return np.empty((0, 3))
     corners = cell_corners(data, *cell)
-    return corners if data.heights else _laid(request.ground, corners, request.floor)
-
-
-def _laid(ground: Ground | None, corners: FloatArray, floor: float) -> FloatArray:
-    if ground is None:
-        return corners + (0.0, 0.0, floor)
-    return lay(ground, corners[:, :2])
+    if data.heights:
+        return corners
+    if request.ground is not None:
+        return lay(request.ground, corners[:, :2])
+    box = Bounds(*corners.min(axis=0), *corners.max(axis=0))
+    return np.column_stack([corners[:, :2], _from_above(request, box, corners[:, :2])])
 
 
 def _outline(request: Request, data: GridData, entity: str) -> list[Part]:

@@ -30,7 +30,8 @@ KINDS: dict[type, Callable[[Request], Prepared]] = {
 
 def prepare(request: Request) -> Prepared:
     """Prepare a layer for drawing and picking; pure, may run in any thread."""
-    return KINDS[type(request.layer.data)](request)
+    kinds = type(request.layer.data).__mro__
+    return next(KINDS[kind] for kind in kinds if kind in KINDS)(request)
 
 
 def is_terrain(layer: Layer) -> bool:

@@ -18,7 +18,7 @@ from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkTexture
 
-from plumbline.core.data import AnyArray, Bounds
+from plumbline.core.data import AnyArray, Bounds, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.geometry.rays import Pickable
 from plumbline.render.theme import LIGHT, SOFTWARE, Budget, RenderTheme, rgb
@@ -41,7 +41,9 @@ class Request:
     #: Terrain: polygon (x, y) in which it is cut, or flattened to a height.
     clip: tuple[tuple[float, float], ...] = ()
     clip_height: float | None = None
-    #: Where there is no ground, flat things lie at this height, metres.
+    #: Where there is no ground, grids are laid on these from above, and else lie at this height,
+    #: metres.
+    models: tuple[MeshData, ...] = ()
     floor: float = 0.0
 
     def local32(self, points: AnyArray) -> NDArray[np.float32]:

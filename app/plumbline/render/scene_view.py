@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
-from plumbline.core.data import Bounds, FloatArray, GridData
+from plumbline.core.data import Bounds, FloatArray, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Record, Scene
@@ -232,19 +232,27 @@ class SceneView:
     ) -> Request:
         scene = self.scene
         scheme = scene.active_scheme
+        ground = self._ground() if needs_ground(layer) else None
+        bare = ground is None and isinstance(layer.data, GridData)
         clip = scheme.terrain_polygon if scheme and is_terrain(layer) else ()
         return Request(
             layer=layer,
             style=style,
             origin=scene.georeference.origin,
             hidden=hidden,
-            ground=self._ground() if needs_ground(layer) else None,
+            ground=ground,
             theme=self.theme,
             budget=self.budget,
             clip=tuple(clip),
             clip_height=scheme.terrain_height if scheme else None,
-            floor=self._floor() if isinstance(layer.data, GridData) else 0.0,
+            models=self._models() if bare else (),
+            floor=self._floor() if bare else 0.0,
         )
+
+    def _models(self) -> tuple[MeshData, ...]:
+        """Return the visible meshes, which stand for a terrain where there is none."""
+        visible = [layer.data for layer in self.scene if self.scene.is_visible(layer.id)]
+        return tuple(data for data in visible if isinstance(data, MeshData))
 
     def _floor(self) -> float:
         """Return the lowest height of what has heights; a grid lies there without a terrain."""
