@@ -99,6 +99,7 @@ from plumbline.geometry.curvature import (
 )
 from plumbline.geometry.frame import Frame
 from plumbline.geometry.geodesy import CrsUnits, crs_units, geodesic
+from plumbline.geometry.greedy import Chosen, greedy_cover
 from plumbline.geometry.gridding import (
     Cover,
     Grid,
@@ -222,6 +223,7 @@ __all__ = [
     "CancelledError",
     "Certainty",
     "Changes",
+    "Chosen",
     "CloudGrid",
     "CountedSun",
     "Cover",
@@ -348,6 +350,7 @@ __all__ = [
     "format_number",
     "format_value",
     "geodesic",
+    "greedy_cover",
     "grid_crossings",
     "heights_from_above",
     "in_threads",

@@ -145,7 +145,8 @@ def scene_of_files(
 
     stated = parse_crs(crs) if crs else None
     loaded = [
-        _load(layer_id, path, command, n, len(files)) for n, (layer_id, path) in enumerate(files)
+        _load(layer_id, path, command, n, len(files), not for_picture)
+        for n, (layer_id, path) in enumerate(files)
     ]
     layers = [layer for group in loaded for layer in group]
     project = stated or next((layer.crs for layer in layers if layer.crs is not None), None)
@@ -169,12 +170,14 @@ def scene_of_files(
     return scene
 
 
-def _load(layer_id: str, path: Path, command: Command, n: int, total: int) -> list[Layer]:
+def _load(
+    layer_id: str, path: Path, command: Command, n: int, total: int, stored: bool
+) -> list[Layer]:
     from plumbline.io.registry import load
     from plumbline.services.paths import cache_folder
 
     part = command.feedback.part(n / total, (n + 1) / total)
-    layers = load(path, feedback=part, layer_id=layer_id, cache=cache_folder())
+    layers = load(path, feedback=part, layer_id=layer_id, cache=cache_folder(), stored=stored)
     command.progress.clear()
     return layers
 

@@ -5,7 +5,7 @@ Coordinates are float64. Nothing here knows a file format, a style or a view.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -254,6 +254,78 @@ class PointCloudData:
     def counts(self) -> dict[str, int]:
         """Counts for `plumbline info`."""
         return {"points": len(self.points)}
+
+    def blocks(self, size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+        """Yield points ``(N, 3)`` and their classes (None without), at most `size` at a time."""
+        classes = self.attributes.get("classification")
+        for start in range(0, len(self.points), size):
+            part = slice(start, start + size)
+            yield self.points[part], None if classes is None else classes[part]
+
+
+class StoredCloud(PointCloudData):
+    """A cloud that stays in its file: streamed in blocks, or read whole when someone asks for it.
+
+    Analyses that need each point once go through `blocks` and take no more memory for a hundred
+    million points than for one; `points` and `attributes` read the whole file when first asked for.
+
+    Parameters
+    ----------
+    count : int
+    bounds : Bounds
+        Of all finite points.
+    stream : callable
+        Gives blocks of at most as many points as it is asked for, from the first on, each time; a
+        block may hold points that are not finite.
+    whole : callable
+        Reads it all.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        bounds: Bounds,
+        stream: Callable[[int], Iterator[tuple[AnyArray, AnyArray | None]]],
+        whole: Callable[[], PointCloudData],
+    ) -> None:
+        self._count, self._box, self._stream, self._whole = count, bounds, stream, whole
+        self._held: PointCloudData | None = None
+
+    def __repr__(self) -> str:
+        return f"StoredCloud({self._count} points)"
+
+    def _all(self) -> PointCloudData:
+        if self._held is None:
+            self._held = self._whole()
+        return self._held
+
+    @property
+    def points(self) -> FloatArray:
+        """Points ``(N, 3)``; read now if they were not."""
+        return self._all().points
+
+    @points.setter
+    def points(self, points: FloatArray) -> None:
+        self._all().points = points
+
+    @property
+    def attributes(self) -> dict[str, AnyArray]:  # type: ignore[override]
+        """Attributes; read now if they were not."""
+        return self._all().attributes
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Box of all points."""
+        return self._box if self._held is None else self._held.bounds
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Counts for `plumbline info`."""
+        return {"points": self._count} if self._held is None else self._held.counts
+
+    def blocks(self, size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+        """Yield points and their classes; from the file unless it was read whole."""
+        return self._stream(size) if self._held is None else self._held.blocks(size)
 
 
 @dataclass

@@ -6,9 +6,6 @@ threads changes a digit of the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,23 +41,29 @@ class CloudGrid:
 
     def add(self, points: AnyArray) -> None:
         """Add points ``(N, 3)`` of the project CRS; those that are not finite are left out."""
-        grid, cells = self._cover.grid, np.empty(len(points), np.int64)
-        frame = (grid.xmin, grid.ymax, 1 / grid.dx, 1 / grid.dy, self._reference, self._factor)
-        sums = (self._count, self._sum, self._squares)
-        _gather()(points, np.array(frame), grid.rows, grid.columns, self._kind, cells, *sums)
-        cut = np.flatnonzero(cells >= 0)
+        grid = self._cover.grid
+        column = np.floor((points[:, 0] - grid.xmin) / grid.dx)
+        row = np.floor((grid.ymax - points[:, 1]) / grid.dy)
+        z = points[:, 2] * self._factor - self._reference
+        # On the east and the south border too; what is not finite is nowhere.
+        column[column == grid.columns] = grid.columns - 1
+        row[row == grid.rows] = grid.rows - 1
+        on = (column >= 0) & (column < grid.columns) & (row >= 0) & (row < grid.rows)
+        on &= np.abs(z) < _REACH
+        cells = (row[on] * grid.columns + column[on]).astype(np.intp)
+        z, kind = z[on], self._kind[cells]
+        cut = np.flatnonzero(kind == 2)
         if len(cut):
-            self._add_border(points[cut], cells[cut])
+            import shapely
 
-    def _add_border(self, points: AnyArray, cells: NDArray[np.int64]) -> None:
-        import shapely
-
-        inside = shapely.contains_xy(self._cover.polygon, points[:, 0], points[:, 1])
-        local = points[inside, 2] * self._factor - self._reference
-        np.add.at(self._count, cells[inside], 1)
-        np.add.at(self._sum, cells[inside], np.rint(local / _STEP).astype(np.int64))
-        squares = np.rint(local / _SQUARE_STEP).astype(np.int64) ** 2
-        np.add.at(self._squares, cells[inside], squares)
+            x, y = points[np.flatnonzero(on)[cut], :2].T
+            kind[cut] = shapely.contains_xy(self._cover.polygon, x, y)
+        inside = kind == 1
+        if not inside.all():
+            cells, z = cells[inside], z[inside]
+        np.add.at(self._count, cells, np.int32(1))
+        np.add.at(self._sum, cells, np.rint(z / _STEP).astype(np.int64))
+        np.add.at(self._squares, cells, np.square(np.rint(z / _SQUARE_STEP).astype(np.int64)))
 
     @property
     def counts(self) -> NDArray[np.int32]:
@@ -76,55 +79,34 @@ class CloudGrid:
         scatter by then counts as the same error in all such cells.
         """
         shape = self._cover.grid.shape
-        n = self._count.astype(np.float64)
+        n = self._count.reshape(shape).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = self._sum * _STEP / n
-            spread = self._squares * _SQUARE_STEP**2 - n * mean**2
-        mean, n = mean.reshape(shape), n.reshape(shape)
+            z = self._sum.reshape(shape) * _STEP / n
+            spread = self._squares.reshape(shape) * _SQUARE_STEP**2 - n * z**2
         # Rounding of the squares leaves a little less than nothing at times.
-        spread = np.where(n > 1, np.maximum(spread.reshape(shape), 0.0), 0.0)
-        freedom = np.maximum(n - 1, 0)
-        around, free = _window_sum(spread), _window_sum(freedom)
+        np.maximum(spread, 0.0, out=spread)
+        spread[n < 2] = 0.0
+        single = n == 1
         with np.errstate(invalid="ignore", divide="ignore"):
-            variance = np.where(n > 1, spread / freedom, around / free)
-        bare = (n == 1) & (free == 0)
-        if bare.any():
-            variance[bare] = (raster_heights(mean, self._cover).u[bare]) ** 2
-        u = np.sqrt(variance / np.maximum(n, 1))
-        u[n == 0] = np.nan
-        typical = np.median(n[n > 0]) if (n > 0).any() else 0.0
+            variance = spread / (n - 1)
+        if single.any():
+            free = _window_sum(np.maximum(n - 1, 0))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                variance[single] = (_window_sum(spread) / free)[single]
+            bare = single & (free == 0)
+            if bare.any():
+                variance[bare] = raster_heights(z, self._cover).u[bare] ** 2
+        del spread
         # A border cell has as many points as its share, so it is compared with that.
+        typical = np.median(n[n > 0]) if (n > 0).any() else 0.0
         crowded = n > 2 * typical * np.maximum(self._cover.share, 1e-9) + 3
-        common = np.where(crowded, np.sqrt(np.nan_to_num(variance)), 0.0)
-        z = np.where(n > 0, mean + self._reference, np.nan)
-        return Heights(z, u, (n > 0).astype(np.float64), common)
-
-
-@cache
-def _gather() -> Callable[..., None]:
-    """Return the loop over points, compiled: a hundred million points in seconds."""
-    import numba
-
-    @numba.njit(nogil=True)
-    def gather(points, frame, rows, columns, kind, cells, count, total, squares):  # type: ignore[no-untyped-def]
-        xmin, ymax, per_dx, per_dy, reference, factor = frame
-        for i in range(len(points)):
-            cells[i] = -1
-            x = (points[i, 0] - xmin) * per_dx
-            y = (ymax - points[i, 1]) * per_dy
-            z = points[i, 2] * factor - reference
-            # Not finite is never inside.
-            if not (0.0 <= x <= columns and 0.0 <= y <= rows and abs(z) < _REACH):
-                continue
-            cell = min(int(y), rows - 1) * columns + min(int(x), columns - 1)
-            if kind[cell] == 1:
-                count[cell] += 1
-                total[cell] += np.int64(np.rint(z / _STEP))
-                squares[cell] += np.int64(np.rint(z / _SQUARE_STEP)) ** 2
-            elif kind[cell] == 2:
-                cells[i] = cell
-
-    return gather  # type: ignore[no-any-return]
+        common: FloatArray | float = 0.0
+        if crowded.any():
+            common = np.where(crowded, np.sqrt(np.nan_to_num(variance)), 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            u = np.sqrt(variance / n)
+        u[n == 0] = np.nan
+        return Heights(z + self._reference, u, (n > 0).astype(np.float64), common)
 
 
 def _window_sum(values: FloatArray) -> FloatArray:

@@ -439,42 +439,51 @@ def fill_gaps(heights: Heights, cover: Cover, reach: float | None = 3.0) -> Heig
     return replace(heights, z=z.reshape(shape), u=u.reshape(shape))
 
 
-def tin_weights(known: AnyArray, wanted: AnyArray) -> tuple[NDArray[np.intp], FloatArray]:
-    """Return by which corners a TIN gives the height of places, and with which weights.
+class Tin:
+    """Triangles between points (Delaunay), and by which of them a place between has its height.
 
     Parameters
     ----------
-    known, wanted : (K, 2), (N, 2)
-        Points of the TIN (Delaunay), and places in it.
-
-    Returns
-    -------
-    corners : (N, 3) intp
-        Indices into `known`.
-    weights : (N, 3) float64
-        Barycentric, NaN outside of the TIN.
+    points : (K, 2)
+        There is no triangle where they lie on one line.
     """
-    import shapely
-    from scipy.spatial import Delaunay, QhullError
 
-    corners = np.zeros((len(wanted), 3), np.intp)
-    weights = np.full((len(wanted), 3), np.nan)
-    if len(known) < 3 or len(wanted) == 0:
+    def __init__(self, points: AnyArray) -> None:
+        import shapely
+        from scipy.spatial import Delaunay, QhullError
+
+        self._origin = points[0] if len(points) else np.zeros(2)
+        local = (points - self._origin).astype(np.float64)
+        self._tin: Any = None
+        if len(points) >= 3:
+            try:
+                self._tin = Delaunay(local)
+            except QhullError:
+                return
+            # The search for a triangle looks at all of them for a place that is in none.
+            self._hull = shapely.convex_hull(shapely.multipoints(local))
+            shapely.prepare(self._hull)
+
+    def weights(self, places: AnyArray) -> tuple[NDArray[np.intp], FloatArray]:
+        """Return the corners ``(N, 3)`` around places and their weights, NaN outside."""
+        import shapely
+
+        corners = np.zeros((len(places), 3), np.intp)
+        weights = np.full((len(places), 3), np.nan)
+        if self._tin is None or len(places) == 0:
+            return corners, weights
+        local = (places - self._origin).astype(np.float64)
+        inside = np.flatnonzero(shapely.intersects_xy(self._hull, *local.T))
+        simplex = self._tin.find_simplex(local[inside])
+        inside, simplex = inside[simplex >= 0], simplex[simplex >= 0]
+        matrix = self._tin.transform[simplex]
+        two = np.einsum("nij,nj->ni", matrix[:, :2], local[inside] - matrix[:, 2])
+        corners[inside] = self._tin.simplices[simplex]
+        weights[inside] = np.column_stack([two, 1 - two.sum(axis=1)])
+        weights[~np.isfinite(weights).all(axis=1)] = np.nan
         return corners, weights
-    origin = known[0]
-    try:
-        tin = Delaunay((known - origin).astype(np.float64))
-    except QhullError:
-        return corners, weights  # all on one line
-    # The search for a triangle looks at all of them for a place that is in none.
-    hull = shapely.convex_hull(shapely.multipoints(known - origin))
-    shapely.prepare(hull)
-    inside = np.flatnonzero(shapely.intersects_xy(hull, *(wanted - origin).T))
-    simplex = tin.find_simplex((wanted[inside] - origin).astype(np.float64))
-    inside, simplex = inside[simplex >= 0], simplex[simplex >= 0]
-    matrix = tin.transform[simplex]
-    two = np.einsum("nij,nj->ni", matrix[:, :2], wanted[inside] - origin - matrix[:, 2])
-    corners[inside] = tin.simplices[simplex]
-    weights[inside] = np.column_stack([two, 1 - two.sum(axis=1)])
-    weights[~np.isfinite(weights).all(axis=1)] = np.nan
-    return corners, weights
+
+
+def tin_weights(known: AnyArray, wanted: AnyArray) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return corners ``(N, 3)`` and weights of places in the TIN of known points; see `Tin`."""
+    return Tin(known).weights(wanted)

@@ -11,6 +11,7 @@ are common to cells add as they are. JCGM 100:2008 (GUM), 5.1.2, 5.2.2 and 6.3.3
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from plumbline.core.data import FloatArray
 from plumbline.core.errors import RefusedError
 from plumbline.core.i18n import tr
-from plumbline.geometry.gridding import Cover, Heights, tin_weights
+from plumbline.geometry.gridding import Cover, Heights, Tin
 
 #: Standard uncertainties in half of a range that holds in about 95 % of all cases.
 _COVERAGE = 2.0
+#: Cells of a base that are made at a time.
+_BATCH = 100_000
 #: Bases that are made from the surface itself.
 VOLUME_BASES = ("constant", "lowest", "mean", "plane", "rim")
 
@@ -93,8 +96,11 @@ def volumes_between(cover: Cover, surface: Heights, base: Base) -> Volumes:
     other = base.heights
     share = surface.weight if other is None else np.minimum(surface.weight, other.weight)
     counts = np.isfinite(surface.z) & np.isfinite(base.z) & (cover.share > 0)
-    weight = np.where(counts, cover.areas * share, 0.0)
-    difference = np.where(counts & (weight > 0), surface.z - base.z, np.nan)
+    weight = cover.areas * share
+    weight[~counts] = 0.0
+    del share
+    difference = surface.z - base.z
+    difference[weight <= 0] = np.nan
     d = np.nan_to_num(difference)
     guessed = surface.interpolated
     if other is not None:
@@ -124,8 +130,11 @@ def volumes_between(cover: Cover, surface: Heights, base: Base) -> Volumes:
 def _range(cover: Cover, surface: Heights, base: Base, weight: FloatArray, d: FloatArray) -> float:
     """Return the 95 % half width of the volume of some cells, m³."""
     whole = cover.area or 1.0
-    coefficient = weight - base.pull * (float(weight.sum()) / whole)
-    variance = float(np.nansum((coefficient * surface.u) ** 2))
+    errors = weight - base.pull * (float(weight.sum()) / whole)
+    errors *= surface.u
+    errors *= errors
+    variance = float(np.nansum(errors))
+    del errors
     common = float(np.sum(weight * surface.common))
     for one, factor in ((surface, 1.0), (base.heights, 0.0)):
         if one is not None and one.samples:
@@ -215,11 +224,13 @@ def _plane(cover: Cover, surface: Heights, weight: FloatArray, rim: NDArray[np.i
     share = np.sqrt(cover.share.flat[rim])
     inverse = np.linalg.pinv(columns * share[:, None]) * share
     factors = inverse @ surface.z.flat[rim]
-    index = np.flatnonzero(cover.share > 0)
-    wanted = np.column_stack([np.ones(len(index)), cover.places(index) - origin])
     z, pull = np.full(cover.share.shape, np.nan), np.zeros(cover.share.shape)
-    z.flat[index] = wanted @ factors
-    pull.flat[rim] = (weight.flat[index] @ wanted) @ inverse
+    moments = np.zeros(3)
+    for cells in _batches(cover):
+        wanted = np.column_stack([np.ones(len(cells)), cover.places(cells) - origin])
+        z.flat[cells] = wanted @ factors
+        moments += weight.flat[cells] @ wanted
+    pull.flat[rim] = moments @ inverse
     return Base(z, pull)
 
 
@@ -227,18 +238,29 @@ def _tin(cover: Cover, surface: Heights, rim: NDArray[np.intp]) -> Base:
     """Return the TIN through the rim; cells outside of it lie on the nearest point of the rim."""
     from scipy.spatial import cKDTree
 
-    index = np.flatnonzero(cover.share > 0)
-    nodes, places = cover.places(rim), cover.places(index)
-    corners, weights = tin_weights(nodes, places)
-    bare = np.isnan(weights[:, 0])
-    if bare.any():
-        corners[bare] = cKDTree(nodes).query(places[bare])[1][:, None]
-        weights[bare] = 1 / 3
+    nodes, heights = cover.places(rim), surface.z.flat[rim]
+    tin, tree = Tin(nodes), cKDTree(nodes)
     z, pull = np.full(cover.share.shape, np.nan), np.zeros(cover.share.shape)
-    z.flat[index] = (surface.z.flat[rim][corners] * weights).sum(axis=1)
-    lent = weights * cover.areas.flat[index][:, None]
-    pull.flat[rim] = np.bincount(corners.ravel(), lent.ravel(), len(rim))
+    total = np.zeros(len(rim))
+    for cells in _batches(cover):
+        places = cover.places(cells)
+        corners, weights = tin.weights(places)
+        bare = np.isnan(weights[:, 0])
+        if bare.any():
+            corners[bare] = tree.query(places[bare])[1][:, None]
+            weights[bare] = 1 / 3
+        z.flat[cells] = (heights[corners] * weights).sum(axis=1)
+        lent = weights * (cover.share.flat[cells] * cover.grid.cell_area)[:, None]
+        total += np.bincount(corners.ravel(), lent.ravel(), len(rim))
+    pull.flat[rim] = total
     return Base(z, pull)
+
+
+def _batches(cover: Cover) -> Iterator[NDArray[np.intp]]:
+    """Yield the flat index of the cells that have a share, some at a time."""
+    for start in range(0, cover.share.size, _BATCH):
+        part = np.flatnonzero(cover.share.flat[start : start + _BATCH])
+        yield part + start
 
 
 # -- changes -----------------------------------------------------------------------------------

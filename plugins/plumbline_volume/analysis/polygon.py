@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+COLUMNS = ("base", "height", "above", "below", "net", "uncertainty")
+UNITS = {"height": "m", "above": "m³", "below": "m³", "net": "m³", "uncertainty": "m³"}
+
 EmptyCells = Annotated[
     Literal["auto", "leave", "interpolate"],
     Field(
@@ -195,12 +198,7 @@ class PolygonVolume(Analysis[PolygonParams]):
         other = None
         if inputs.base is not None:
             other = inputs.base.heights(cover, feedback.part(0.6, 0.9), params.empty)
-        bases, notes = _bases(params, cover, surface, other)
-        chosen = bases.get(params.chosen)
-        if chosen is None:
-            raise RefusedError(*notes.get(params.chosen, ("", "")))
-        volumes = {name: volumes_between(cover, surface, base) for name, base in bases.items()}
-        found = volumes[params.chosen]
+        table, (chosen, found), notes = _side_by_side(params, cover, surface, other)
         refuse_nothing(found, inputs.surfaces)
         warnings = [
             *outside_note(cover, inputs.surfaces),
@@ -208,7 +206,7 @@ class PolygonVolume(Analysis[PolygonParams]):
             *unit_notes(inputs.surfaces),
             *([] if other is None else feet_note(surface.z, other.z)),
             *overhang_note(inputs.surface, cover, feedback.part(0.9, 1.0)),
-            *(f"{name}: {why[0]}" for name, why in notes.items()),
+            *notes,
         ]
         crs_layer = grid_layer(
             "base",
@@ -221,7 +219,7 @@ class PolygonVolume(Analysis[PolygonParams]):
         )
         return Result(
             values=_values(params, cover, found, chosen),
-            tables={"bases": _table(params, volumes, bases)},
+            tables={"bases": table},
             layers={
                 "difference": difference_layer(cover, found, inputs.surface),
                 "base": crs_layer,
@@ -232,22 +230,43 @@ class PolygonVolume(Analysis[PolygonParams]):
         )
 
 
-def _bases(
+def _side_by_side(
     params: PolygonParams, cover: Cover, surface: Heights, other: Heights | None
-) -> tuple[dict[str, Base], dict[str, tuple[str, str]]]:
-    """Return every base that can be made, and why the others cannot (message and hint)."""
-    bases: dict[str, Base] = {}
-    notes: dict[str, tuple[str, str]] = {}
-    for kind in VOLUME_BASES:
-        if kind == "constant" and params.base_z is None:
-            continue
-        try:
-            bases[kind] = base_of(kind, cover, surface, params.base_z)
-        except RefusedError as error:
-            notes[kind] = (error.message, error.hint)
+) -> tuple[Table, tuple[Base, Volumes], list[str]]:
+    """Return the table of all bases, the one that is asked for, and why others cannot be made.
+
+    One after another: each holds several arrays of all cells.
+
+    Raises
+    ------
+    RefusedError
+        If the base that is asked for cannot be made.
+    """
+    kinds = [kind for kind in VOLUME_BASES if kind != "constant" or params.base_z is not None]
     if other is not None:
-        bases[params.chosen] = layer_base(other)
-    return bases, notes
+        kinds.append(params.chosen)
+    rows, notes = [], []
+    chosen: tuple[Base, Volumes] | None = None
+    for kind in kinds:
+        try:
+            if kind in VOLUME_BASES:
+                base = base_of(kind, cover, surface, params.base_z)
+            else:
+                assert other is not None
+                base = layer_base(other)
+        except RefusedError as error:
+            if kind == params.chosen:
+                raise
+            notes.append(f"{kind}: {error.message}")
+            continue
+        found = volumes_between(cover, surface, base)
+        rows.append(_row(params, kind, base, found))
+        if kind == params.chosen:
+            chosen = base, found
+        # Not two of them at a time: the next is made while these names still hold the last.
+        del base, found
+    assert chosen is not None
+    return Table(COLUMNS, tuple(rows), UNITS), chosen, notes
 
 
 def _half_width(params: PolygonParams, found: Volumes, u: float) -> float:
@@ -274,13 +293,8 @@ def _values(params: PolygonParams, cover: Cover, found: Volumes, base: Base) -> 
     }
 
 
-def _table(params: PolygonParams, volumes: dict[str, Volumes], bases: dict[str, Base]) -> Table:
-    rows = []
-    for name, found in volumes.items():
-        total = max(found.area + found.area_interpolated, 1e-300)
-        height = float((found.weight * np.nan_to_num(bases[name].z)).sum()) / total
-        spread = _half_width(params, found, found.u_net)
-        rows.append((name, height, found.above, found.below, found.net, spread))
-    columns = ("base", "height", "above", "below", "net", "uncertainty")
-    units = {"height": "m", "above": "m³", "below": "m³", "net": "m³", "uncertainty": "m³"}
-    return Table(columns, tuple(rows), units)
+def _row(params: PolygonParams, kind: str, base: Base, found: Volumes) -> tuple[object, ...]:
+    total = max(found.area + found.area_interpolated, 1e-300)
+    height = float((found.weight * np.nan_to_num(base.z)).sum()) / total
+    spread = _half_width(params, found, found.u_net)
+    return (kind, height, found.above, found.below, found.net, spread)

@@ -8,6 +8,7 @@ grids are metres above the vertical datum, whatever the project CRS counts in.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ Box = tuple[float, float, float, float]
 #: Cells that are summed at a time.
 MAX_CELLS = 16_000_000
 #: Points of a cloud that are gathered at a time.
-BATCH = 2_000_000
+BATCH = 250_000
 #: Points of a cloud from which its density is taken.
 SAMPLE = 200_000
 #: Cells across a mesh, or points in a cell of a cloud, where no cell size is given.
@@ -179,13 +180,12 @@ class Surface:
         reference = 0.0 if bounds is None else (bounds.zmin + bounds.zmax) / 2 * self.factor
         gathered = CloudGrid(cover, reference, self.factor)
         text = tr("Gathering the points of “{name}”", name=self.layer.name)
-        classes = data.attributes.get("classification") if self.classes else None
-        for start in range(0, len(data.points), BATCH):
-            feedback.step(start, len(data.points), text)
-            part = slice(start, start + BATCH)
-            points = data.points[part]
-            if classes is not None:
-                points = points[np.isin(classes[part], self.classes)]
+        seen, count = 0, data.counts["points"]
+        for points, classes in data.blocks(BATCH):
+            feedback.step(seen, count, text)
+            seen += len(points)
+            if self.classes and classes is not None:
+                points = points[np.isin(classes, self.classes)]
             gathered.add(points)
         return gathered.heights()
 
@@ -238,6 +238,13 @@ def surface_of(scene: Scene, layer_id: str, classes: Sequence[int] = ()) -> Surf
     return found
 
 
+def _classified(data: object) -> bool:
+    """Tell whether points have classes; a cloud in its file is looked at in its first block."""
+    if not isinstance(data, PointCloudData):
+        return False
+    return any(found is not None for _, found in itertools.islice(data.blocks(1), 1))
+
+
 def metres_per_unit(georeference: Georeference) -> float:
     """Return metres per unit of x and y.
 
@@ -260,13 +267,18 @@ def _density(data: PointCloudData, unit: float) -> float:
 
     What it covers is counted in cells that hold some twenty of the points looked at.
     """
-    points = data.points[:: max(1, len(data.points) // SAMPLE), :2]
-    low = np.nanmin(points, axis=0)
-    span = np.maximum(np.nanmax(points, axis=0) - low, 1e-9)
+    bounds, total = data.bounds, data.counts["points"]
+    if bounds is None:
+        return 1.0
+    step = max(1, total // SAMPLE)
+    points = np.concatenate([block[::step, :2] for block, _ in data.blocks(BATCH)])
+    low = bounds.low[:2]
+    span = np.maximum(bounds.high[:2] - low, 1e-9)
     across = max(1, int(math.sqrt(len(points) / 20)))
-    cells = np.minimum(((points - low) / span * across).astype(np.int64), across - 1)
+    places = points[np.isfinite(points).all(axis=1)]
+    cells = np.clip(((places - low) / span * across).astype(np.int64), 0, across - 1)
     covered = len(np.unique(cells[:, 0] * across + cells[:, 1])) / across**2
-    return len(data.points) / (covered * float(np.prod(span)) * unit**2)
+    return total / (covered * float(np.prod(span)) * unit**2)
 
 
 def _warped(data: RasterData) -> bool:
