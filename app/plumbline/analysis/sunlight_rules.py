@@ -355,6 +355,12 @@ class SunlightRule:
         return self.sweep.degrees(width)
 
     @property
+    def name(self) -> str:
+        """The pack, its version and the clause; the same in every language."""
+        state = "" if self.verified else " (not verified)"
+        return f"{self.pack} {self.version}, {self.clause}{state}"
+
+    @property
     def text(self) -> str:
         """The requirement in words, with the pack, its version and the clause."""
         words = tr(
@@ -365,7 +371,8 @@ class SunlightRule:
             end=self.band[1],
             clock=tr(CLOCKS[self.clock]),
         )
-        return f"{self.title} {self.clause} ({self.pack} {self.version}): {words}"
+        state = "" if self.verified else f" [{tr('values not verified')}]"
+        return f"{self.title} {self.clause} ({self.pack} {self.version}): {words}{state}"
 
 
 CLOCKS = {"true_solar": N_("true solar time"), "civil": N_("civil time")}

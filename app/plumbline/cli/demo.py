@@ -70,8 +70,10 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
     # The slab north of the old quarter that one of the schemes takes the sun from, and beside it.
     north = "楼号 IN ('B0200', 'B0201', 'B0203') AND 楼层 <= 2"
     sunlight = {
-        "windows": {"layer": "windows", "where": north}, "pack": "gb50180-2018",
-        "zone": "II", "population": 1_000_000,
+        "windows": {"layer": "windows", "where": north},
+        "pack": "gb50180-2018",
+        "zone": "II",
+        "population": 1_000_000,
     }
     square = [[x - 40, y - 30], [x + 40, y - 30], [x + 40, y + 30], [x - 40, y + 30]]
     return {
@@ -124,7 +126,7 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "cell_size": 4,
             "obstacles": ["models"],
         },
-        "sunlight.shadow_path": {"point": [x, y], "obstacles": ["terrain", "models"]},
+        "sunlight.shadow_path": {"point": [x, y], "obstacles": ["models"]},
         "sightline.dome": {"point": [x, y], "obstacles": ["terrain", "models"], "radius": 400},
         "sightline.line": {
             "observer": eyes["pier"],

@@ -300,7 +300,7 @@ def _result(
         "limiting": Value(len(set(binding.tolist()) - {len(roofs)})),
         "failing_already": Value(sum(w.verdict == FAIL for w in windows)),
         "cleared": Value(cleared),
-        "rule": Value(f"{inputs.rule.pack} {inputs.rule.version}, {inputs.rule.clause}"),
+        "rule": Value(inputs.rule.name),
         "day": Value(band.day.isoformat()),
     }
     clock = Clockwork.of(frame, protected, params.timezone) if protected else None

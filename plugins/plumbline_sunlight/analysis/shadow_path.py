@@ -89,7 +89,7 @@ class ShadowPathParams(Params):
             description=N_("Above the ground, where the place has no height of its own."),
             json_schema_extra={"unit": "m"},
         ),
-    ] = 0.0
+    ] = 1.5
     timezone: Annotated[
         str,
         Field(title=N_("Time zone"), description=N_("Zone in which times are told.")),

@@ -263,7 +263,7 @@ def window_result(judged: Judged, params: WindowsParams) -> Result:
         "worst_margin": Value(worst.margin, "h", worst.uncertainty),
         "worst_window": Value(worst.opening.id),
         "buildings_failed": Value(sum(h.verdict == FAIL for h in houses)),
-        "rule": Value(f"{rule.pack} {rule.version}, {rule.clause}"),
+        "rule": Value(rule.name),
         "verified": Value(rule.verified),
         "day": Value(judged.band.day.isoformat()),
     }
