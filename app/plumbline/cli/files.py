@@ -1,4 +1,4 @@
-"""``info``: what a loader reads in files."""
+"""``info`` and ``formats``: what a loader reads in files, and which files can be read."""
 
 from __future__ import annotations
 
@@ -53,6 +53,56 @@ def info(command: Command) -> None:
     if errors:
         document["errors"] = errors
     command.answer(document, "\n\n".join(map(_text, entries)))
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``formats``."""
+    parser.add_argument(
+        "--markdown", action="store_true", help=tr("all of them as the page of the manual")
+    )
+    add_json(parser)
+    parser.set_defaults(function=formats)
+
+
+def formats(command: Command) -> None:
+    """List every format that can be read, and those that have to be converted before."""
+    from plumbline.io.registry import FOREIGN, loaders
+
+    rows: list[dict[str, Any]] = [
+        {
+            "id": spec.id,
+            "title": spec.title,
+            "extensions": [*spec.extensions, *spec.shared],
+            "options": {option.name: tr(option.description) for option in spec.options},
+        }
+        for spec in loaders()
+    ]
+    foreign = {suffix: {"title": title, "way_out": tr(out)} for suffix, (title, out)
+               in FOREIGN.items()}  # fmt: skip
+    if command.options.markdown:
+        text = _manual(rows, foreign)
+        command.answer({"markdown": text}, text.rstrip("\n"))
+        return
+    lines = [(str(row["title"]), " ".join(row["extensions"])) for row in rows]
+    command.answer({"formats": rows, "foreign": foreign}, table(lines))
+
+
+def _manual(rows: list[dict[str, Any]], foreign: dict[str, dict[str, str]]) -> str:
+    """Return the page of the manual that lists the formats."""
+    parts = [
+        f"# {tr('Formats')}",
+        tr("Made by “plumbline formats --markdown”; change the registry, not this page."),
+        f"## {tr('What can be read')}",
+    ]
+    cells = [f"| {tr('Format')} | {tr('Files')} | {tr('Options')} |", "|---|---|---|"]
+    for row in rows:
+        options = "; ".join(f"`{name}`: {text}" for name, text in row["options"].items())
+        files = " ".join(f"`{suffix}`" for suffix in row["extensions"])
+        cells.append(f"| {row['title']} | {files} | {options.replace('|', ', ')} |")
+    parts += ["\n".join(cells), f"## {tr('What has to be converted before')}"]
+    cells = [f"| {tr('Format')} | {tr('Files')} | {tr('Way out')} |", "|---|---|---|"]
+    cells += [f"| {one['title']} | `{s}` | {one['way_out']} |" for s, one in foreign.items()]
+    return "\n\n".join([*parts, "\n".join(cells)]) + "\n"
 
 
 def _text(entry: dict[str, Any]) -> str:
