@@ -162,6 +162,13 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "spacing": 20,
             "facade_spacing": 5,
         },
+        "sightline.coverage": {
+            "candidates": [[x + a, y + b] for a in (-90, -30, 30, 90) for b in (-60, 0, 60)],
+            "area": [[x - 100, y - 80], [x + 100, y - 80], [x + 100, y + 80], [x - 100, y + 80]],
+            "obstacles": ["terrain", "models"],
+            "instrument": {"height": 6, "range": 150, "horizontal_fov": 90},
+            "count": 4,
+        },
         "sightline.highpoints": {
             "obstacles": ["terrain", "models"],
             "area": [
