@@ -102,9 +102,12 @@ def histogram(volumes: Volumes, level_of_detection: float = 0.0) -> bytes:
     d, weight = volumes.difference[known], volumes.weight[known]
     # A few cells far off would leave one bar for all the others.
     low, high = np.percentile(d, [0.1, 99.9]) if len(d) else (0.0, 0.0)
-    reach = max(abs(float(low)), abs(float(high)), 2 * level_of_detection, 1e-3)
-    edges = np.linspace(-reach, reach, 82)
-    areas, _ = np.histogram(np.clip(d, -reach, reach), edges, weights=weight)
+    low = min(float(low), -2 * level_of_detection, -1e-3)
+    high = max(float(high), 2 * level_of_detection, 1e-3)
+    # 0 is an edge: no bar is both lower and higher.
+    width = (high - low) / 80
+    edges = np.arange(math.floor(low / width), math.ceil(high / width) + 1) * width
+    areas, _ = np.histogram(np.clip(d, edges[0], edges[-1]), edges, weights=weight)
     colors = figure_colors()
 
     def paint(figure: Figure) -> None:
@@ -114,7 +117,6 @@ def histogram(volumes: Volumes, level_of_detection: float = 0.0) -> bytes:
             (middles < 0, colors["cut"], tr("Lower")),
             (middles >= 0, colors["fill"], tr("Higher")),
         ):
-            width = edges[1] - edges[0]
             axes.bar(middles[side], areas[side], width, color=color, label=label)
         if level_of_detection > 0:
             text = tr("Level of detection")
