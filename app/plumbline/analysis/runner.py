@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -219,13 +220,17 @@ def run(
     return begin(analysis_id, scene, params, scheme).compute(feedback)
 
 
+#: A library's version is read from its metadata once: previews run many times a second.
+_version = cache(version)
+
+
 def engine_versions() -> dict[str, str]:
     """Return the versions of what computed: Plumbline, Python, the libraries in use, PROJ."""
     versions = {"plumbline": plumbline.__version__, "python": platform.python_version()}
     for name in _ENGINES:
         if name in sys.modules:
             try:
-                versions[name] = version(name)
+                versions[name] = _version(name)
             except PackageNotFoundError:
                 versions[name] = str(getattr(sys.modules[name], "__version__", "?"))
     if "pyproj" in sys.modules:
