@@ -90,6 +90,13 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
         "measure.count": {"polygon": square, "layers": ["models", "cloud", "pipes", "terrain"]},
         "measure.distance": {"start": points["pier"], "end": eyes["hill"]},
         "measure.polyline": {"points": [p[:2] for p in walk], "surface": "terrain"},
+        "volume.demolition": {
+            "surface": "cloud",
+            "area": {"layer": "site"},
+            "footprints": ["buildings"],
+            "ground": "terrain",
+            "models": "models",
+        },
         "schemes.diff": {"a": "A", "b": "B"},
         "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
         "sunlight.position": {"time": "2001-01-20T12:00+08:00", "point": [x, y]},
