@@ -153,6 +153,23 @@ RASTER_OPTIONS = (
     ),
 )
 
+#: Options of every format: placing by control points.
+COMMON_OPTIONS = (
+    LoadOption(
+        "control",
+        str,
+        "",
+        N_("CSV or XLSX beside the file with control points: x, y, z, to_x, to_y, to_z."),
+    ),
+    LoadOption(
+        "control_fit",
+        str,
+        "4",
+        N_("4: shift, turn and scale on the map; 3: without scale; 7: in space."),
+        ("3", "4", "7"),
+    ),
+)
+
 #: Option of city models, which hold their objects in several levels of detail.
 LOD_OPTION = LoadOption(
     "lod",
@@ -441,12 +458,17 @@ def load(
     context = LoadContext(parsed, feedback.part(0.0, 0.85), sublayer, cache, stored)
     layers = spec.resolve()(path, context)
     _join(layers, path, parsed)
+    if parsed["control"]:
+        from plumbline.io.control import place_by_control
+
+        for layer in layers:
+            place_by_control(layer, path.parent, str(parsed["control"]), str(parsed["control_fit"]))
     feedback.step(85, 100, tr("Placing {name}", name=path.name))
     stated = parse_crs(crs) if crs else None
     source = Source(
         path,
         spec.id,
-        options={o.name: parsed[o.name] for o in spec.options if parsed[o.name] != o.default},
+        options={o.name: parsed[o.name] for o in _options_of(spec) if parsed[o.name] != o.default},
         crs=crs,
         sha256=file_sha256(path) if digest else "",
         size=path.stat().st_size,
@@ -519,8 +541,12 @@ def _check_file(path: Path) -> None:
         )
 
 
+def _options_of(spec: LoaderSpec) -> tuple[LoadOption, ...]:
+    return (*spec.options, *COMMON_OPTIONS)
+
+
 def _parse_options(spec: LoaderSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    known = {option.name: option for option in spec.options}
+    known = {option.name: option for option in _options_of(spec)}
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise UsageError(
