@@ -161,3 +161,17 @@ def test_easing_starts_and_ends_where_it_should() -> None:
     opposite = view(-300, 400, -250)
     for share in (0.2, 0.5, 0.8):
         assert np.isfinite(moves.interpolate(a, opposite, share).position).all()
+
+
+def test_the_footprint_is_what_is_seen_between_two_heights_and_not_far() -> None:
+    down = Camera((0, 0, 500), (0, 0, 0), (0, 1, 0), True, 50.0)
+    places = moves.footprint(down, (200, 100), 0.0, 20.0)
+    assert places.min(axis=0) == pytest.approx([-100, -50, 0])
+    assert places.max(axis=0) == pytest.approx([100, 50, 20])
+    # From eye height to the horizon: as far as matters, and no higher than the scene.
+    level = Camera((0, 0, 2), (0, 100, 2))
+    places = moves.footprint(level, (200, 100), 0.0, 20.0)
+    assert places[:, 1].max() == pytest.approx(moves.FAR * 100, rel=1e-6)
+    assert places[:, 2].max() <= 20.0 + 1e-9
+    # Only sky in view.
+    assert len(moves.footprint(Camera((0, 0, 50), (0, 10, 90)), (200, 100), 0.0, 20.0)) == 0

@@ -140,9 +140,9 @@ def test_the_sun_of_a_tool_goes_with_it(on_slope: Hand) -> None:
     plain = canvas.view.screenshot().astype(int)
     canvas.tool.set_sun(200.0, 50.0)
     canvas.tool.set_sun(200.0, -6.0)
-    on_slope.wait_until(lambda: canvas.view._sun is not None, 5)
+    on_slope.wait_until(lambda: canvas.view.sun is not None, 5)
     on_slope.rest()
-    assert canvas.view._sun == Sun(200.0, -6.0), "only the last of two is shown"
+    assert canvas.view.sun == Sun(200.0, -6.0), "only the last of two is shown"
     assert np.abs(canvas.view.screenshot().astype(int) - plain).mean() > 20, "it is dusk"
     canvas.tool_active = False
     on_slope.rest()

@@ -115,6 +115,26 @@ def metres_per_pixel(camera: Camera, point: tuple[float, float, float], height: 
     return 2 * abs(depth) * math.tan(math.radians(camera.view_angle) / 2) / height
 
 
+#: What is farther than this many distances to the focal point, and than so many metres, is far.
+FAR, NEVER_FAR = 2.5, 150.0
+
+
+def footprint(camera: Camera, size: Size, low: float, high: float) -> FloatArray:
+    """Return places ``(N, 3)`` around what is in view and not far, between two heights."""
+    width, height = size
+    near, far = (-1e6, 1e6) if camera.parallel else (0.0, max(FAR * distance(camera), NEVER_FAR))
+    places = []
+    for x in (0.0, width / 2, width):
+        for y in (0.0, height / 2, height):
+            line = ray(camera, x, y, size)
+            start, rise = float(line.origin[2]), float(line.direction[2]) or 1e-12
+            enters, leaves = sorted(((low - start) / rise, (high - start) / rise))
+            enters, leaves = max(enters, near), min(leaves, far)
+            if enters <= leaves:
+                places += [line.at(enters), line.at(leaves)]
+    return np.array(places).reshape(-1, 3)
+
+
 def frame(camera: Camera, bounds: Bounds, aspect: float) -> Camera:
     """Return the camera moved along its view so that a box fills the picture.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
-from plumbline.core.data import Bounds, FloatArray, GridData, MeshData
+from plumbline.core.data import Bounds, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Record, Scene
@@ -29,7 +29,7 @@ from plumbline.render.kinds import is_terrain, needs_ground, prepare
 from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_parts, tag
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
-from plumbline.render.sun import Shadows, Sun, casts, receives
+from plumbline.render.sun import Sun, Sunlight
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
 from plumbline.render.tools import ToolDrawings
 from plumbline.render.transients import Transients
@@ -116,8 +116,7 @@ class SceneView:
         self._turns = 0
         self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
         self._renderer: vtkRenderer = plotter.renderer
-        self._sun: Sun | None = None
-        self._shadows: Shadows | None = None
+        self._sunlight = Sunlight()
         # Edges are smoothed by a pass: the depth passes cannot read a multisampled picture.
         plotter.render_window.SetMultiSamples(0)
         self._overlay = self._add_overlay()
@@ -189,7 +188,7 @@ class SceneView:
         self._records.remove()
         self._tags.clear()
         self._transients.clear()
-        self.set_sun(None)
+        self._sunlight.set(None)
         self._backdrop.close()
         for shown in self._shown.values():
             self._remove_actors(shown)
@@ -202,7 +201,7 @@ class SceneView:
         """Change the colours of sky, text, selection and edges."""
         self.theme = theme
         self._effects.set_theme(theme)
-        self._effects.set_sun(self._sun)
+        self._effects.set_sun(self.sun)
         self.tools.redraw()
         self._transients.restart()
         self._on_records()
@@ -746,51 +745,32 @@ class SceneView:
         elevation : float
             Degrees above the horizon.
         """
-        if azimuth is None:
-            if self._shadows is not None:
-                self._shadows.close()
-            self._sun = self._shadows = None
-            self._effects.set_theme(self.theme)
-        else:
-            self._sun = Sun(azimuth, elevation)
-            if self._shadows is None:
-                self._shadows = Shadows(self.budget.shadow_side)
-        self._effects.set_sun(self._sun)
+        sun = None if azimuth is None else Sun(azimuth, elevation)
+        self._sunlight.set(sun, self.budget.shadow_side)
+        self._effects.set_theme(self.theme)
+        self._effects.set_sun(sun)
         self._cast_shadows()
         self.request_render()
 
+    @property
+    def sun(self) -> Sun | None:
+        """The sun that lights the scene, None in the plain light."""
+        return self._sunlight.sun
+
     def _cast_shadows(self) -> None:
         """Bring the shadows up to date with what is drawn, with the sun and with the view."""
-        if self._sun is None or self._shadows is None:
+        box = self._drawn_bounds()
+        if self.sun is None or box is None:
             return
         drawn = [d for shown in self._shown.values() for d in shown.drawn if d.shown]
         drawn += self._transients.drawn
-        self._shadows.set_casters([d for d in drawn if casts(d)])
-        self._shadows.set_receivers([d for d in drawn if receives(d)])
-        self._shadows.cast(self._sun, None if self._moving else self._places_in_view())
-
-    def _places_in_view(self) -> FloatArray | None:
-        """Return places at the lowest and highest heights of the scene that bound the view.
-
-        Scene coordinates; None where the view reaches the horizon.
-        """
-        box = self._drawn_bounds()
-        if box is None:
-            return None
-        width, height = self.size
-        to_local = self.scene.georeference.to_local
-        places = []
-        for x, y in [(x, y) for x in (0, width / 2, width) for y in (0, height / 2, height)]:
-            ray = moves.ray(self._camera, x, y, self.size)
-            origin = to_local(ray.origin)
-            for level in box[4:]:
-                t = (level - origin[2]) / (ray.direction[2] or np.inf)
-                if t <= 0 and ray.start == 0:
-                    t = 0.0 if level > origin[2] else np.inf
-                if not np.isfinite(t):
-                    return None
-                places.append(origin + ray.direction * t)
-        return np.array(places)
+        seen = None
+        if not self._moving:
+            georeference = self.scene.georeference
+            low, high = (level + georeference.origin[2] for level in box[4:])
+            places = moves.footprint(self._camera, self.size, low, high)
+            seen = georeference.to_local(places) if len(places) else None
+        self._sunlight.update(drawn, seen)
 
     # -- quality and pictures --------------------------------------------------------------
 

@@ -131,6 +131,30 @@ _FRAGMENT = """//VTK::Light::Impl
 _FLAT, _EVEN = "0.3 + 0.9 * sun.y", "1.0"
 
 
+class Sunlight:
+    """The sun of a view: nothing while there is none."""
+
+    def __init__(self) -> None:
+        self.sun: Sun | None = None
+        self._shadows: Shadows | None = None
+
+    def set(self, sun: Sun | None, side: int = 0) -> None:
+        """Take another sun; shadows are drawn by `update`, `side` pixels wide and high."""
+        self.sun = sun
+        if sun is None and self._shadows is not None:
+            self._shadows.close()
+            self._shadows = None
+        elif sun is not None and self._shadows is None:
+            self._shadows = Shadows(side)
+
+    def update(self, drawn: Sequence[Drawn], seen: FloatArray | None) -> None:
+        """Let the sun shine on what is drawn; `seen` are places around what is in view."""
+        if self.sun is not None and self._shadows is not None:
+            self._shadows.set_casters([d for d in drawn if casts(d)])
+            self._shadows.set_receivers([d for d in drawn if receives(d)])
+            self._shadows.cast(self.sun, seen)
+
+
 class Shadows:
     """Depths of the scene as the sun sees it, and the surfaces that ask them.
 
@@ -365,7 +389,10 @@ def casts(drawn: Drawn) -> bool:
 
 
 def receives(drawn: Drawn) -> bool:
-    """Tell whether the sun lights something; colours that stand for data must not be shaded."""
+    """Tell whether the sun lights something: a surface whose colours do not stand for numbers.
+
+    Nor one that shows its edges: the shader that draws those passes nothing on to ours.
+    """
     part = drawn.part
     return part.triangles is not None and not (part.on_top or part.data or part.show_edges)
 

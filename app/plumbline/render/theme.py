@@ -108,7 +108,7 @@ class Budget:
     image_pixels: int = 64_000_000
     texture_side: int = 8192
     anisotropy: int = 8
-    shadow_side: int = 4096
+    shadow_side: int = 2048
     occlusion: bool = True
 
 
