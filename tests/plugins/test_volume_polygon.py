@@ -16,7 +16,18 @@ from tests.plugins.volume_scenes import X, Y, add, cloud, mesh, raster, scene, s
 from plumbline import api
 from plumbline.analysis.replay import replay
 from plumbline.analysis.store import write_result
-from plumbline.api import LayerKind, RefusedError, Result, Scene, UsageError, VectorData
+from plumbline.api import (
+    Layer,
+    LayerKind,
+    MeshData,
+    RefusedError,
+    Result,
+    Scene,
+    TilesData,
+    UsageError,
+    VectorData,
+)
+from plumbline.core.tiles import Tile, TileSource
 
 Shape = Callable[[Any, Any], Any]
 
@@ -186,6 +197,58 @@ def test_air_under_an_overhang_is_named() -> None:
     # 20 × 10 m, from the lower side at 5.75 m down to the ground.
     volume = float(said.split("about ")[1].split(" m³")[0])
     assert volume == pytest.approx(20 * 10 * 5.75, rel=0.01)
+
+
+class OneTile(TileSource):
+    """A coarse root with one finer child beneath it."""
+
+    def __init__(self, coarse: MeshData, fine: MeshData) -> None:
+        super().__init__()
+        assert coarse.bounds is not None
+        self.held = {"root": coarse, "fine": fine}
+        self.tiles = {
+            name: Tile(name, coarse.bounds, error, is_leaf=name == "fine")
+            for name, error in (("root", 5.0), ("fine", 0.0))
+        }
+
+    def roots(self) -> tuple[Tile, ...]:
+        return (self.tiles["root"],)
+
+    def children(self, tile: Tile) -> tuple[Tile, ...]:
+        return (self.tiles["fine"],) if tile.id == "root" else ()
+
+    def content(self, tile: Tile) -> MeshData:
+        return self.held[tile.id]
+
+
+def test_tiles_are_measured_as_fine_as_they_are() -> None:
+    held = scene()
+    data = []
+    for height in (3.0, 4.0):
+        part = trimesh.creation.box((20, 10, 2 * height)).triangles.reshape(-1, 3) + (X, Y, 0)
+        data.append(MeshData(part, np.arange(36).reshape(-1, 3)))
+    add(held, "s", LayerKind.TILES, TilesData(OneTile(*data), {"tiles": 2}))
+    found = polygon_volume(held, polygon=square(-8, -4, 8, 4), base_z=0.0, cell_size=1.0)
+    assert found.values["net"].value == pytest.approx(16 * 8 * 4)
+    assert not any("coarser" in text for text in found.warnings)
+
+
+def test_real_tiles_agree_with_the_same_tile_as_one_mesh(real_data: Path) -> None:
+    held = Scene()
+    held.add(api.load(real_data / "osgb" / "Production_5" / "metadata.xml", layer_id="s")[0])
+    tiles = held["s"]
+    assert tiles.kind == LayerKind.TILES
+    box = tiles.bounds
+    west, south = box.xmin + 20, box.ymin + 20
+    ring = [[west, south], [west + 50, south], [west + 50, south + 50], [west, south + 50]]
+    by_tiles = polygon_volume(held, polygon=ring, base_z=box.zmin, cell_size=1.0)
+    mesh_of_all = tiles.data.mesh().mesh
+    whole = Layer("s", "s", LayerKind.MESH, mesh_of_all, tiles.crs)
+    other = Scene()
+    other.add(whole)
+    by_mesh = polygon_volume(other, polygon=ring, base_z=box.zmin, cell_size=1.0)
+    assert by_tiles.values["net"].value == pytest.approx(by_mesh.values["net"].value, rel=1e-9)
+    assert by_tiles.values["area"].value > 0.9 * 2500
 
 
 # -- clouds: the stated range ------------------------------------------------------------------

@@ -31,12 +31,13 @@ from plumbline.api import (
     tr,
     volumes_between,
 )
-from plumbline_volume.analysis.polygon import Area, CellSize, Classes, EmptyCells
+from plumbline_volume.analysis.polygon import SURFACES, Area, CellSize, Classes, EmptyCells
 from plumbline_volume.analysis.sheets import (
     coverage_notes,
     difference_layer,
     feet_note,
     histogram,
+    level_notes,
     outside_note,
     overhang_note,
     refuse_nothing,
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_KINDS = {"widget": "layer", "kinds": ["raster", "mesh", "bim", "pointcloud"]}
-
 
 class CutFillParams(Params):
     """What `volume.cutfill` can be asked."""
@@ -61,7 +60,7 @@ class CutFillParams(Params):
         Field(
             title=N_("Before"),
             description=N_("The surface as it was; any kind."),
-            json_schema_extra=_KINDS,
+            json_schema_extra=SURFACES,
         ),
     ]
     after: Annotated[
@@ -69,7 +68,7 @@ class CutFillParams(Params):
         Field(
             title=N_("After"),
             description=N_("The surface as it is, or is planned; any kind."),
-            json_schema_extra=_KINDS,
+            json_schema_extra=SURFACES,
         ),
     ]
     polygon: Area = None
@@ -145,6 +144,7 @@ class CutFill(Analysis[CutFillParams]):
             warnings=[
                 *outside_note(cover, both),
                 *coverage_notes(cover, found),
+                *level_notes(both),
                 *unit_notes(both),
                 *feet_note(before.z, after.z),
                 *overhang_note(inputs.before, cover, feedback),

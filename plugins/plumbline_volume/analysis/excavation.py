@@ -39,7 +39,7 @@ from plumbline.api import (
     slope_distance,
     tr,
 )
-from plumbline_volume.analysis.polygon import CellSize, Classes
+from plumbline_volume.analysis.polygon import SURFACES, CellSize, Classes
 from plumbline_volume.analysis.sheets import grid_layer
 from plumbline_volume.analysis.surfaces import Surface, surface_of
 
@@ -74,7 +74,7 @@ class ExcavationParams(Params):
         Field(
             title=N_("Terrain"),
             description=N_("The ground as it is; any kind of surface."),
-            json_schema_extra={"widget": "layer", "kinds": ["raster", "mesh", "pointcloud"]},
+            json_schema_extra=SURFACES,
         ),
     ]
     depth: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ from plumbline_volume.analysis.sheets import (
     feet_note,
     grid_layer,
     histogram,
+    level_notes,
     outside_note,
     overhang_note,
     refuse_nothing,
@@ -53,6 +54,12 @@ FloatArray = NDArray[np.float64]
 
 COLUMNS = ("base", "height", "above", "below", "net", "uncertainty")
 UNITS = {"height": "m", "above": "m³", "below": "m³", "net": "m³", "uncertainty": "m³"}
+
+#: Layers that have heights, for forms.
+SURFACES: dict[str, Any] = {
+    "widget": "layer",
+    "kinds": ["raster", "mesh", "tiles", "bim", "pointcloud"],
+}
 
 EmptyCells = Annotated[
     Literal["auto", "leave", "interpolate"],
@@ -98,7 +105,7 @@ class PolygonParams(Params):
         Field(
             title=N_("Surface"),
             description=N_("Terrain, a mesh, a building model or a point cloud."),
-            json_schema_extra={"widget": "layer", "kinds": ["raster", "mesh", "bim", "pointcloud"]},
+            json_schema_extra=SURFACES,
         ),
     ]
     polygon: Area = None
@@ -203,6 +210,7 @@ class PolygonVolume(Analysis[PolygonParams]):
         warnings = [
             *outside_note(cover, inputs.surfaces),
             *coverage_notes(cover, found),
+            *level_notes(inputs.surfaces),
             *unit_notes(inputs.surfaces),
             *([] if other is None else feet_note(surface.z, other.z)),
             *overhang_note(inputs.surface, cover, feedback.part(0.9, 1.0)),

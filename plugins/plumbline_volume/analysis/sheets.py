@@ -17,7 +17,6 @@ from plumbline.api import (
     GridData,
     Layer,
     LayerKind,
-    MeshData,
     RasterData,
     RefusedError,
     VectorData,
@@ -197,6 +196,19 @@ def unit_notes(surfaces: Sequence[Surface]) -> list[str]:
     return notes
 
 
+def level_notes(surfaces: Sequence[Surface]) -> list[str]:
+    """Return what is to be said of tiles that were too many to be read as fine as they are."""
+    return [
+        tr(
+            "“{name}” is taken at a coarser level: {lod}.",
+            name=one.layer.name,
+            lod=f"error ≤ {one.coarseness:.2f} m",
+        )
+        for one in surfaces
+        if one.coarseness > 0
+    ]
+
+
 def feet_note(a: FloatArray, b: FloatArray) -> list[str]:
     """Return a warning where two surfaces differ as feet differ from metres."""
     both = np.isfinite(a) & np.isfinite(b)
@@ -235,16 +247,12 @@ def overhang_note(surface: Surface, cover: Cover, feedback: Feedback) -> list[st
     Below the upper side of a thing comes its lower side; what a plumb line meets after it, deeper
     than `GAP`, lies under air.
     """
-    data = surface.layer.data
-    if not isinstance(data, MeshData):
-        return []
-    triangles = surface.triangles(data)
-    if len(triangles) == 0:
+    caster = surface.caster(cover, feedback)
+    if caster is None:
         return []
     cells = np.flatnonzero(cover.share > 0)
     step = max(1, len(cells) // _PLUMBS)
     places = cover.places(cells[::step])
-    caster = EmbreeCaster(data.vertices, triangles)
     heights = [np.full(len(places), float(caster.high[2]) + 1.0)]
     for _ in range(3):
         heights.append(_below(caster, places, heights[-1], feedback))

@@ -29,7 +29,7 @@ from plumbline.api import (
     region,
     tr,
 )
-from plumbline_volume.analysis.polygon import Area, CellSize, Classes, EmptyCells
+from plumbline_volume.analysis.polygon import SURFACES, Area, CellSize, Classes, EmptyCells
 from plumbline_volume.analysis.sheets import grid_layer
 from plumbline_volume.analysis.surfaces import Surface, make_cover, surface_of
 
@@ -64,7 +64,7 @@ class StorageParams(Params):
         Field(
             title=N_("Surface"),
             description=N_("The ground that the water stands on; any kind."),
-            json_schema_extra={"widget": "layer", "kinds": ["raster", "mesh", "bim", "pointcloud"]},
+            json_schema_extra=SURFACES,
         ),
     ]
     level: Annotated[

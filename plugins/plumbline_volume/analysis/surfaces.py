@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,7 @@ from plumbline.api import (
     RasterData,
     RefusedError,
     Scene,
+    TilesData,
     cover_of,
     crs_units,
     fill_gaps,
@@ -82,6 +83,8 @@ class Surface:
     clip: tuple[tuple[float, float], ...] = ()
     clip_height: float | None = None
     classes: tuple[int, ...] = ()
+    #: What was read of tiles, by box: they are asked twice.
+    _cuts: dict[Box, tuple[MeshData, float]] = field(default_factory=dict, compare=False)
 
     @property
     def unit(self) -> float:
@@ -115,11 +118,10 @@ class Surface:
         data = self.layer.data
         if isinstance(data, RasterData):
             found = self._raster(data, cover, feedback)
-        elif isinstance(data, MeshData):
-            found = self._mesh(data, cover, feedback)
-        else:
-            assert isinstance(data, PointCloudData)
+        elif isinstance(data, PointCloudData):
             found = self._cloud(data, cover, feedback)
+        else:
+            found = self._mesh(cover, feedback)
         if empty == "interpolate":
             return fill_gaps(found, cover, None)
         if empty == "auto" and isinstance(data, PointCloudData):
@@ -153,13 +155,12 @@ class Surface:
         clipped: FloatArray = np.where(within, level, z)
         return clipped
 
-    def _mesh(self, data: MeshData, cover: Cover, feedback: Feedback) -> Heights:
-        triangles = self.triangles(data)
-        if len(triangles) == 0:
+    def _mesh(self, cover: Cover, feedback: Feedback) -> Heights:
+        feedback.step(0, 1, tr("Preparing “{name}”", name=self.layer.name))
+        caster = self.caster(cover, feedback)
+        if caster is None:
             nothing = np.full(cover.share.shape, np.nan)
             return Heights(nothing, nothing, np.zeros(cover.share.shape))
-        feedback.step(0, 1, tr("Preparing “{name}”", name=self.layer.name))
-        caster = EmbreeCaster(data.vertices, triangles)
         ceiling, factor = float(caster.high[2]) + 1.0, self.factor
 
         def sample(places: FloatArray) -> FloatArray:
@@ -167,13 +168,30 @@ class Surface:
 
         return sampled_heights(sample, cover, feedback)
 
-    def triangles(self, data: MeshData) -> NDArray[np.integer]:
-        """Return the triangles that stand in the scheme; a room is air."""
-        if data.element_index is None:
-            return data.triangles
-        gone = np.array([e.id in self.hidden or e.cls in AIR for e in data.elements] + [False])
-        standing: NDArray[np.integer] = data.triangles[~gone[data.element_index]]
-        return standing
+    def caster(self, cover: Cover, feedback: Feedback) -> EmbreeCaster | None:
+        """Return a ray caster on the triangles around a grid; None for other layers, or none."""
+        data = self.layer.data
+        if isinstance(data, TilesData):
+            data = self._cut(data, cover.grid.box, feedback)[0]
+        if not isinstance(data, MeshData):
+            return None
+        triangles = data.triangles
+        if data.element_index is not None:
+            gone = np.array([e.id in self.hidden or e.cls in AIR for e in data.elements] + [False])
+            triangles = triangles[~gone[data.element_index]]
+        return EmbreeCaster(data.vertices, triangles) if len(triangles) else None
+
+    def _cut(self, data: TilesData, box: Box, feedback: Feedback) -> tuple[MeshData, float]:
+        """Return the tiles in a box, as fine as they are, and how coarse that is, metres."""
+        if box not in self._cuts:
+            cut = data.mesh(box, feedback=feedback)
+            self._cuts[box] = (cut.mesh, cut.error)
+        return self._cuts[box]
+
+    @property
+    def coarseness(self) -> float:
+        """Error of the tiles that were read, metres; 0 where they were the finest."""
+        return max((error for _, error in self._cuts.values()), default=0.0)
 
     def _cloud(self, data: PointCloudData, cover: Cover, feedback: Feedback) -> Heights:
         bounds = data.bounds
@@ -199,9 +217,8 @@ class Surface:
             _, (a, _, _, _, e, _) = read_grid(data, MAX_CELLS, box)
             return math.sqrt(abs(a * e)) * self.unit
         width, height = (box[2] - box[0]) * self.unit, (box[3] - box[1]) * self.unit
-        if isinstance(data, MeshData):
+        if not isinstance(data, PointCloudData):
             return max(max(width, height) / CELLS_ACROSS, 1e-3)
-        assert isinstance(data, PointCloudData)
         size = math.sqrt(POINTS_PER_CELL / max(_density(data, self.unit), 1e-9))
         return max(size, math.sqrt(width * height / MAX_CELLS) * 1.001, 1e-3)
 
@@ -218,7 +235,7 @@ def surface_of(scene: Scene, layer_id: str, classes: Sequence[int] = ()) -> Surf
     data = layer.data
     metres_per_unit(scene.georeference)
     terrain = isinstance(data, RasterData) and data.role == "terrain"
-    if not terrain and not isinstance(data, MeshData | PointCloudData):
+    if not terrain and not isinstance(data, MeshData | TilesData | PointCloudData):
         raise RefusedError(
             tr("“{name}” gives no heights.", name=layer.name),
             tr("Choose a GeoTIFF of heights, a mesh, a building model or a point cloud."),
