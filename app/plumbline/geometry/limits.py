@@ -21,7 +21,7 @@ Indices = NDArray[np.intp]
 Heights = Callable[[FloatArray], FloatArray]
 
 #: Pairs of triangles that are compared at a time.
-_PAIRS = 200_000
+_PAIRS = 100_000
 #: Cones are made of flat pieces that deviate from them by this at most, metres.
 CONE_TOLERANCE = 0.001
 
@@ -108,13 +108,15 @@ def _pairs(corners: FloatArray, limit: FloatArray) -> Iterator[tuple[Indices, In
         for v in (corners[near], limit)
     ]
     tree = shapely.STRtree(boxes[0])
-    # A few pieces of the limit at a time: each may meet every body.
-    step = max(1, _PAIRS // max(len(near), 1))
-    for start in range(0, len(limit), step):
+    start, step = 0, 1
+    while start < len(limit):
         lower, upper = tree.query(boxes[1][start : start + step])
         for part in range(0, len(lower), _PAIRS):
             chosen = slice(part, part + _PAIRS)
             yield near[upper[chosen]], lower[chosen] + start, start / len(limit)
+        start += step
+        # As many pieces of the limit at a time as meet about that many bodies.
+        step = 2 * step if len(lower) < _PAIRS / 2 else max(1, step // 2)
 
 
 def _overlap(corners: FloatArray, limit: FloatArray) -> NDArray[np.bool_]:
@@ -153,17 +155,13 @@ def _greatest(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the greatest height of triangles above others, and where; -inf without overlap."""
     candidates = [*_corners_inside(upper, lower), *_crossings(upper, lower)]
-    best = np.full(len(upper), -np.inf)
-    where = np.full((len(upper), 3), np.nan)
-    for valid, point, below in candidates:
-        if ground is not None:
-            below = below.copy()
-            below[valid] += ground(point[valid, :2])
-        with np.errstate(invalid="ignore"):
-            height = np.where(valid, point[:, 2] - below, -np.inf)
-            better = height > best
-        best[better], where[better] = height[better], point[better]
-    return best, where
+    valid, points, below = (np.stack(column) for column in zip(*candidates, strict=True))
+    if ground is not None:
+        below[valid] += ground(points[valid][:, :2])
+    height = np.where(valid & ~np.isnan(below), points[..., 2] - below, -np.inf)
+    best = height.argmax(axis=0)
+    pair = np.arange(len(upper))
+    return height[best, pair], points[best, pair]
 
 
 Candidate = tuple[NDArray[np.bool_], FloatArray, FloatArray]

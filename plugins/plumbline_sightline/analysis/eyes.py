@@ -66,7 +66,18 @@ class Places:
         for corner in obstacles.triangles.T:
             np.minimum.at(self._low, obstacles.owner, obstacles.vertices[corner])
             np.maximum.at(self._high, obstacles.owner, obstacles.vertices[corner])
+        self._ground_corners = obstacles.vertices[obstacles.triangles[self._is_ground_triangle()]]
+        flat = self._ground_corners[..., :2]
+        a, b, c = flat[:, 0], flat[:, 1], flat[:, 2]
+        self._ground_low = np.minimum(np.minimum(a, b), c).T.copy()
+        self._ground_high = np.maximum(np.maximum(a, b), c).T.copy()
         self._ceiling = float(self._high[:, 2].max(initial=0.0)) + 1.0
+
+    def _is_ground_triangle(self) -> NDArray[np.bool_]:
+        if not self._is_ground.any():
+            return np.zeros(len(self._obstacles.triangles), dtype=bool)
+        chosen: NDArray[np.bool_] = self._is_ground[self._obstacles.owner]
+        return chosen
 
     def eye(self, point: Point, height: float) -> Eye:
         """Return where an eye is.
@@ -122,16 +133,10 @@ class Places:
 
     def _on_triangles(self, place: FloatArray) -> tuple[FloatArray, tuple[str, ...]]:
         """Lift an eye on the bilinear terrain that is under the triangles that stand for it."""
-        if not self._is_ground.any():
-            return place, ()
-        obstacles = self._obstacles
-        near = self._is_ground[obstacles.owner]
-        for axis in (0, 1):
-            a, b, c = (obstacles.vertices[corner, axis] for corner in obstacles.triangles.T)
-            near &= np.minimum(np.minimum(a, b), c) <= place[axis]
-            near &= np.maximum(np.maximum(a, b), c) >= place[axis]
-        corners = obstacles.vertices[obstacles.triangles[near]]
         x, y = float(place[0]), float(place[1])
+        near = (self._ground_low[0] <= x) & (self._ground_high[0] >= x)
+        near &= (self._ground_low[1] <= y) & (self._ground_high[1] >= y)
+        corners = self._ground_corners[near]
         height = max((_height_in(one, x, y) for one in corners), default=-np.inf)
         if place[2] >= height:
             return place, ()

@@ -35,6 +35,7 @@ from plumbline.api import (
     region,
     tr,
 )
+from plumbline_sightline.analysis.eyes import box_around
 from plumbline_sightline.analysis.grids import Cells, cells_over
 
 if TYPE_CHECKING:
@@ -144,7 +145,9 @@ class Highpoints(Analysis[HighpointsParams]):
     def compute(
         self, inputs: ObstacleLayers, params: HighpointsParams, feedback: Feedback
     ) -> Result:
-        obstacles = build_obstacles(inputs, feedback.part(0.0, 0.4))
+        rim = [point for polygon in params.area or () for ring in polygon for point in ring]
+        box = box_around(inputs, rim, 0.0) if rim else None
+        obstacles = build_obstacles(inputs, feedback.part(0.0, 0.4), box)
         cells, inside = _cells(params, inputs, obstacles)
         around = _widened(inside.reshape(cells.shape)).ravel()
         tops = _tops(cells, around, obstacles, feedback.part(0.4, 0.8))
@@ -186,6 +189,8 @@ def _cells(
     """Return the cells and which of them lie in the area."""
     import shapely
 
+    if len(obstacles.vertices) == 0 and params.area is not None:
+        raise _outside()
     if len(obstacles.vertices) == 0:
         raise RefusedError(
             tr("There is nothing in the layers."), tr("Choose terrain, models or meshes.")
@@ -199,9 +204,7 @@ def _cells(
     corners = layers.frame.local(np.column_stack([box, np.zeros(2)]))[:, :2]
     first, last = np.maximum(corners[0], low[:2]), np.minimum(corners[1], high[:2])
     if (first >= last).any():
-        raise RefusedError(
-            tr("The area lies outside of the layers."), tr("Draw it where there is something.")
-        )
+        raise _outside()
     ring = params.cell_size
     cells = cells_over(layers.frame, first - ring, last + ring, params.cell_size)
     shapely.prepare(area)
@@ -212,6 +215,12 @@ def _cells(
             tr("The area is smaller than a cell."), tr("Give a smaller cell_size or a larger area.")
         )
     return cells, inside
+
+
+def _outside() -> RefusedError:
+    return RefusedError(
+        tr("The area lies outside of the layers."), tr("Draw it where there is something.")
+    )
 
 
 def _widened(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
