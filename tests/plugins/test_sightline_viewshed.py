@@ -162,6 +162,70 @@ def test_a_box_hides_what_similar_triangles_say(tmp_path: Path) -> None:
     assert number(result, "facade_area") == pytest.approx(2 * (80 * 31 + 10 * 31 + 80 * 10))
 
 
+def ball(radius: float, n: int = 60) -> Layer:
+    """Return a sphere about a point 200 m over `AT`, outward triangles."""
+    latitude, longitude = np.meshgrid(
+        np.linspace(-np.pi / 2, np.pi / 2, n + 1), np.linspace(0, 2 * np.pi, 2 * n + 1)[:-1]
+    )
+    points = np.stack(
+        [
+            np.cos(latitude) * np.cos(longitude),
+            np.cos(latitude) * np.sin(longitude),
+            np.sin(latitude),
+        ],
+        axis=-1,
+    )
+    i, j = (a.ravel() for a in np.meshgrid(np.arange(2 * n), np.arange(n), indexing="ij"))
+    a, b = i * (n + 1) + j, (i + 1) % (2 * n) * (n + 1) + j
+    cells = np.concatenate([np.column_stack([a, b, b + 1]), np.column_stack([a, b + 1, a + 1])])
+    mesh = MeshData(points.reshape(-1, 3) * radius + [*AT, 200.0], cells)
+    return Layer("ball", "ball", LayerKind.MESH, mesh, api.parse_crs("EPSG:4549"))
+
+
+def test_of_a_ball_the_faces_turned_to_the_eye_are_seen() -> None:
+    """From h away from the surface of a sphere the cap within acos(R / (R + h)) is seen."""
+    radius, away = 50.0, 80.0
+    eye = np.array([AT[0] - radius - away, AT[1], 200.0])
+    result = look(held(ball(radius)), eye.tolist(), ["ball"], cell_size=5.0)
+    faces = result.layers["faces_ball"].data
+    assert isinstance(faces, MeshData)
+    corners = faces.vertices[faces.triangles]
+    middle = corners.mean(axis=1)
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = np.einsum("ij,ij->i", normal, eye - middle)
+    assert np.array_equal(faces.scalars["visible"] > 0, facing > 0)
+    cap = 2 * np.pi * radius**2 * (1 - radius / (radius + away))
+    assert number(result, "visible_facade_area") == pytest.approx(cap, rel=0.02)
+
+
+@pytest.mark.parametrize("height", [0.5, -0.5])
+def test_a_tilted_plane_of_triangles_is_seen_whole_or_not_at_all(height: float) -> None:
+    """Three points and a rim; from under it only its lower side is there."""
+    y, x = np.mgrid[:100, :100]
+    plane = 0.3 * x + 0.2 * y + 50.0
+    scene = held(as_mesh(plane))
+    eye = [*AT, float(plane[50, 50]) + height]
+    visible = grid(look(scene, eye, ["mesh"], cell_size=10.0, facades=False))
+    held_cells = visible[visible != 255]
+    assert held_cells.all() if height > 0 else not held_cells.any()
+
+
+def test_a_surface_too_large_is_refused_and_a_part_of_it_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plumbline_sightline.analysis import viewshed_raster
+
+    scene = held(terrain(tmp_path, hills()))
+    whole = look(scene, AT, "terrain", max_distance=150.0)
+    monkeypatch.setattr(viewshed_raster, "MAX_CELLS", 5000)
+    with pytest.raises(RefusedError, match="million cells"):
+        look(scene, AT, "terrain")
+    part = look(scene, AT, "terrain", max_distance=150.0)
+    assert any("looked at only" in text for text in part.warnings)
+    assert part.values == whole.values
+    assert grid(part).shape == (35, 35)
+
+
 def test_several_observers_are_counted(tmp_path: Path) -> None:
     scene = held(terrain(tmp_path, hills()))
     places = [AT, [X - 205, Y + 105], [X + 305, Y - 205]]
@@ -281,6 +345,8 @@ def test_bad_input_is_refused_or_told(tmp_path: Path) -> None:
     for observer, words in wrong:
         with pytest.raises(RefusedError, match=words):
             look(scene, observer, "terrain")
+    both = look(scene, AT, ["terrain", "city"], facades=False)
+    assert any("has holes" in text for text in both.warnings)
     for observer, words in (([X + 9999, Y], "no ground"), ([*AT, 0.0], "under the terrain")):
         with pytest.raises(RefusedError, match=words):
             look(scene, observer, ["terrain", "city"])

@@ -212,7 +212,7 @@ class Line(Analysis[LineParams]):
         lines = _lines(here, eye, places, radius, params.refraction)
         found = all_between(lines.caster, lines.eye, lines.seen, MAX_CROSSINGS, feedback)
         rows, obstructions = _rows(lines, found, feedback.part(0.6, 1.0))
-        warnings = [*here.obstacles.warnings, *eye.warnings, *_doubts(found, here, places)]
+        warnings = [*here.warnings, *eye.warnings, *_doubts(found, here, places)]
         visible = sum(row[1] for row in rows)
         frame = inputs.layers.frame
         units = dict.fromkeys(METRES, "m")

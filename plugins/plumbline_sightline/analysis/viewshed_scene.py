@@ -31,7 +31,13 @@ from plumbline_sightline.analysis.viewshed_answer import (
     empty_answer,
     in_extent,
 )
-from plumbline_sightline.analysis.viewshed_standing import Stand, Standing, box_of, standing
+from plumbline_sightline.analysis.viewshed_standing import (
+    Stand,
+    Standing,
+    box_of,
+    is_plain,
+    standing,
+)
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -46,8 +52,8 @@ CELL = 1.0
 MAX_PIECES = 4_000_000
 #: Rays of one round; bounds memory.
 BATCH = 500_000
-#: Targets on a surface are held off it by so many steps of the ray caster.
-OFF = 4.0
+#: Targets on a surface are held off it by so many times the resolution of the ray caster.
+OFF = 2.0
 
 
 def scene_viewshed(question: Question, feedback: Feedback) -> Answer:
@@ -69,7 +75,7 @@ def scene_viewshed(question: Question, feedback: Feedback) -> Answer:
     eyes = [here.eye(point, question.observer_height) for point in question.observers]
     shape, transform, warnings = _grid(question, here)
     answer = empty_answer(shape, transform, layers.frame.scale, needed=False)
-    answer.warnings += [*here.obstacles.warnings, *warnings]
+    answer.warnings += [*here.warnings, *warnings]
     for eye in eyes:
         answer.warnings += eye.warnings
     top = _tops(here, shape, transform, feedback.part(0.3, 0.5))
@@ -113,7 +119,7 @@ def _grid(question: Question, here: Standing) -> tuple[tuple[int, int], Affine6,
     plain = [
         one.layer.data
         for one in question.layers.layers
-        if isinstance(one.layer.data, RasterData) and _is_plain(one.layer.data)
+        if isinstance(one.layer.data, RasterData) and is_plain(one.layer.data)
     ]
     limit = PREVIEW_CELLS if question.preview else MAX_CELLS
     if plain and question.cell_size is None and plain[0].width * plain[0].height <= limit:
@@ -137,13 +143,6 @@ def _grid(question: Question, here: Standing) -> tuple[tuple[int, int], Affine6,
         warnings.append(text)
     columns, rows = (max(1, math.ceil(s / cell - 1e-9)) for s in span)
     return (rows, columns), (cell, 0.0, float(low[0]), 0.0, -cell, float(high[1])), warnings
-
-
-def _is_plain(data: RasterData) -> bool:
-    """Tell whether a raster lies north up in the project CRS."""
-    _, b, _, d, e, _ = data.transform
-    same = data.crs is None or data.target_crs is None or data.crs == data.target_crs
-    return same and not b and not d and e < 0
 
 
 def _tops(

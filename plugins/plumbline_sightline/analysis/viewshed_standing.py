@@ -67,14 +67,18 @@ class Standing:
     ----------
     is_ground : (entities,) bool
         Which of the owners are the terrain.
+    warnings : tuple of str
+        What was thinned, what is empty, what has holes.
     """
 
-    def __init__(self, layers: ObstacleLayers, obstacles: Obstacles) -> None:
+    def __init__(self, layers: ObstacleLayers, obstacles: Obstacles, *, whole: bool) -> None:
         self.layers, self.obstacles = layers, obstacles
         self.caster: EmbreeCaster = obstacles.caster()
         rasters = [one.layer.id for one in layers.layers if isinstance(one.layer.data, RasterData)]
         self.is_ground = np.array([e.layer in rasters for e in obstacles.entities], dtype=np.bool_)
         self._low, self._high = _boxes(obstacles)
+        holes = _holes(layers, obstacles) if whole else ()
+        self.warnings = (*obstacles.warnings, *holes)
         #: For `cut_upright`; curvature lowers triangles but does not move them on the map.
         self.plan = plan_boxes(obstacles.vertices, obstacles.triangles)
 
@@ -191,6 +195,30 @@ def _boxes(obstacles: Obstacles) -> tuple[FloatArray, FloatArray]:
     return low, high
 
 
+def _holes(layers: ObstacleLayers, obstacles: Obstacles) -> tuple[str, ...]:
+    """Say which terrain has cells without height: fewer triangles than its cells make."""
+    texts = []
+    for one in layers.layers:
+        data = one.layer.data
+        full = obstacles.lods.get(one.layer.id) == "full"
+        if not isinstance(data, RasterData) or not full or not is_plain(data):
+            continue
+        mine = [n for n, entity in enumerate(obstacles.entities) if entity.layer == one.layer.id]
+        count = int(np.isin(obstacles.owner, mine).sum())
+        if 0 < count < 2 * (data.width - 1) * (data.height - 1):
+            texts.append(
+                tr("“{name}” has holes: nothing stands in the way there.", name=one.layer.name)
+            )
+    return tuple(texts)
+
+
+def is_plain(data: RasterData) -> bool:
+    """Tell whether a raster lies north up in the project CRS."""
+    _, b, _, d, e, _ = data.transform
+    same = data.crs is None or data.target_crs is None or data.crs == data.target_crs
+    return same and not b and not d and e < 0
+
+
 # -- kept for the next question --------------------------------------------------------------
 
 _lock = threading.Lock()
@@ -213,7 +241,9 @@ def standing(
         if _last is not None and _same(_last[0], key):
             return _last[1]
     budget = {} if max_cells is None else {"max_cells": max_cells}
-    built = Standing(layers, build_obstacles(layers, feedback, around, **budget))
+    built = Standing(
+        layers, build_obstacles(layers, feedback, around, **budget), whole=around is None
+    )
     with _lock:
         _last = (key, built)
     return built
