@@ -10,10 +10,12 @@ import pytest
 import pyvista
 import shapely
 from render_scenes import (
+    CRS,
     PLACE,
     SIZE,
     THEME,
     above,
+    box_mesh,
     boxes_layer,
     color_at,
     grid_layer,
@@ -25,8 +27,11 @@ from render_scenes import (
     viewing,
 )
 
+from plumbline.core.data import Material, MeshData
 from plumbline.core.georeference import Georeference
+from plumbline.core.layer import Layer, LayerKind
 from plumbline.core.scene import Scene
+from plumbline.render.offscreen import scene_picture
 from plumbline.render.scene_view import SceneView
 from plumbline.render.sun import Sun
 from plumbline.render.theme import HARDWARE, SOFTWARE
@@ -167,3 +172,29 @@ def test_the_direction_of_the_sun_and_the_colours_of_the_day() -> None:
     assert noon[0].mean() > dusk[0].mean() > night[0].mean()
     assert dusk[1][0] > dusk[1][2], "the evening sky is warm at the horizon"
     assert night[2].max() == 0
+
+
+def test_glass_throws_no_shadow_and_a_roof_does(tmp_path: Path) -> None:
+    for alpha, dark in ((1.0, True), (0.4, False)):
+        scene = new_scene()
+        scene.add(terrain_layer(tmp_path, flat, cells=100))
+        points, faces = box_mesh(100, 100, 25, 10)
+        material = Material("m", (0.8, 0.8, 0.8, alpha))
+        index = np.zeros(len(faces), dtype=np.int32)
+        box = MeshData(points, faces, materials=[material], material_index=index)
+        scene.add(Layer("box", "box", LayerKind.MESH, box, CRS))
+        with viewing(scene, budget=SOFTWARE) as view:
+            view.set_camera(above(105, 105, span=120))
+            view.set_sun(180.0, 45.0)
+            shaded = brightness(view, 105, 125) < 0.75 * brightness(view, 105, 85)
+            assert shaded is dark
+
+
+def test_a_picture_for_a_report_can_have_the_sun(tmp_path: Path) -> None:
+    scene = scene_with_ground(tmp_path)
+    camera = above(105, 105, span=120)
+    plain = scene_picture(scene, (200, 150), camera).astype(int)
+    lit = scene_picture(scene, (200, 150), camera, sun=(180.0, 45.0)).astype(int)
+    x, y = 100, round(75 - 17 * 150 / 120)  # 17 m north of the middle of the house
+    assert lit[y, x].mean() < 0.75 * lit[75 + 30, 100].mean()
+    assert plain[y, x].mean() == pytest.approx(plain[75 + 30, 100].mean(), rel=0.05)

@@ -86,6 +86,7 @@ def render_scene(
     theme: RenderTheme = LIGHT,
     *,
     caption: bool = True,
+    sun: tuple[float, float] | None = None,
 ) -> Path:
     """Write a picture of a scene (PNG or JPEG, by the ending of the path) and return its path.
 
@@ -95,6 +96,8 @@ def render_scene(
         Project CRS; without one everything visible is framed from the south-east.
     caption : bool
         Draw the scale bar, the north arrow and the CRS into the picture.
+    sun : (azimuth, elevation), optional
+        Light it from the sun, with shadows: degrees clockwise from grid north, above the horizon.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def render_scene(
     """
     from PIL import Image
 
-    picture = scene_picture(scene, size, camera, theme, caption=caption)
+    picture = scene_picture(scene, size, camera, theme, caption=caption, sun=sun)
     Image.fromarray(picture).save(path)
     return path
 
@@ -115,6 +118,7 @@ def scene_picture(
     theme: RenderTheme = LIGHT,
     *,
     caption: bool = False,
+    sun: tuple[float, float] | None = None,
 ) -> NDArray[np.uint8]:
     """Return a picture of a scene ``(H, W, 3)``, first row on top; see `render_scene`."""
     # Before Mesa starts: only without threads does llvmpipe draw ambient occlusion as it should.
@@ -141,6 +145,8 @@ def scene_picture(
             )
             if camera is not None:
                 view.set_camera(camera)
+            if sun is not None:
+                view.set_sun(*sun)
             image = Image.fromarray(view.screenshot())
             metres, pixels = view.scale_bar()
             north = view.north_angle()

@@ -213,6 +213,8 @@ class Drawn:
     covered: bool = False
     too_fine: bool = False
     shown: bool = True
+    #: Some of its colours let light through.
+    translucent: bool = False
 
     def show(self, visible: bool, opacity: float) -> None:
         """Apply visibility and opacity of the layer."""
@@ -220,7 +222,7 @@ class Drawn:
         self._apply()
         self.actor.GetProperty().SetOpacity(opacity * self.part.opacity)
         # VTK decides by the texture's alpha otherwise, and sorts a photograph as translucent.
-        opaque = opacity * self.part.opacity >= 1 and not _has_alpha(self.part)
+        opaque = opacity * self.part.opacity >= 1 and not self.translucent
         self.actor.SetForceOpaque(opaque)
 
     def _apply(self) -> None:
@@ -306,7 +308,7 @@ def build(part: Part, scale: float = 1.0, anisotropy: int = 1) -> Drawn:
         shader.AddVertexShaderReplacement("//VTK::PositionVC::Impl", True, _LIFT, False)
     if part.round and not part.lit:
         shader.AddFragmentShaderReplacement("//VTK::Color::Impl", True, _DISC, False)
-    drawn = Drawn(part, actor, data, moving, scale)
+    drawn = Drawn(part, actor, data, moving, scale, translucent=_has_alpha(part))
     drawn.set_lift(0.3, 0.0, 0.0)
     return drawn
 

@@ -385,7 +385,9 @@ def casts(drawn: Drawn) -> bool:
     """Tell whether something throws a shadow: solid and opaque, and no computed surface."""
     part = drawn.part
     solid = part.triangles is not None and not part.draped and not part.on_top
-    return solid and drawn.shown and part.opacity >= 1 and not part.crisp
+    # Leaves cut out of a photograph do throw a shadow, glass does not.
+    glass = drawn.translucent and part.image is None
+    return solid and drawn.shown and part.opacity >= 1 and not (part.crisp or glass)
 
 
 def receives(drawn: Drawn) -> bool:
