@@ -31,7 +31,6 @@ from plumbline.api import (
     Scene,
     UsageError,
     VectorData,
-    build_obstacles,
     entity_ids,
     obstacle_layers,
     sample_bilinear,
@@ -257,7 +256,9 @@ def snapshot(
         if isinstance(one, WindowLayer)
     )
     models = [s.layer.id for s in sources if isinstance(s.layer.data, MeshData)]
-    named = dict.fromkeys([*models, *obstacles])
+    # Terrain says nothing about which side of a wall is outside.
+    around = [one for one in obstacles if not isinstance(scene[one].data, RasterData)]
+    named = dict.fromkeys([*models, *around])
     walls = obstacle_layers(scene, list(named), without=("IfcWindow", "IfcDoor", "IfcRailing"))
     lines = tuple(one for one in windows if isinstance(one, FacadeLine))
     return WindowSnapshot(frame, sources, lines, walls)
@@ -279,7 +280,7 @@ def openings(
         If there is no window, or a feature lacks what a window needs.
     """
     feedback = feedback or Feedback()
-    walls = Walls.of(build_obstacles(given.walls, feedback.part(0.0, 0.5)))
+    walls = Walls(given.walls, feedback.part(0.0, 0.5))
     found: list[Opening] = []
     lines = [(line, "", line.id or f"window-{n + 1}") for n, line in enumerate(given.lines)]
     for source in given.sources:

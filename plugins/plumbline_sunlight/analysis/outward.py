@@ -9,13 +9,14 @@ said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.api import EmbreeCaster, Obstacles, Occluder
+from plumbline.api import Feedback, ObstacleLayers, Obstacles, Occluder, build_obstacles
 
 if TYPE_CHECKING:
     from plumbline_sunlight.analysis.openings import Opening
@@ -36,18 +37,19 @@ CLEARLY = 0.05
 REVEAL, BESIDE = 1.0, 0.15
 
 
-@dataclass(frozen=True)
 class Walls:
-    """Walls without their windows."""
+    """Walls without their windows; put together when they are first asked."""
 
-    occluder: Occluder
-    caster: EmbreeCaster
+    def __init__(self, layers: ObstacleLayers, feedback: Feedback) -> None:
+        self._layers, self._feedback = layers, feedback
 
-    @classmethod
-    def of(cls, obstacles: Obstacles) -> Walls:
-        """Return the walls among obstacles."""
-        occluder = Occluder(obstacles.vertices, obstacles.triangles)
-        return cls(occluder, obstacles.caster())
+    @cached_property
+    def _obstacles(self) -> Obstacles:
+        return build_obstacles(self._layers, self._feedback)
+
+    @cached_property
+    def _occluder(self) -> Occluder:
+        return Occluder(self._obstacles.vertices, self._obstacles.triangles)
 
     def turned_outward(self, given: Sequence[Opening]) -> tuple[Opening, ...]:
         """Return windows with their outward directions, those that state one as they are."""
@@ -81,13 +83,14 @@ class Walls:
                         np.full(len(free), np.sin(rise)),
                     ]
                 )
-                free += ~self.occluder.blocked(origins, rays)
+                free += ~self._occluder.blocked(origins, rays)
         share: FloatArray = free / (len(ASIDE) * len(ELEVATIONS))
         return share
 
     def on_the_wall(self, given: Sequence[Opening]) -> list[Opening]:
         """Return windows turned outward, their sills moved out to the face of the wall beside."""
         turned = self.turned_outward(given)
+        caster = self._obstacles.caster()
         known = [n for n, one in enumerate(turned) if one.outward is not None]
         out = np.array([turned[n].outward for n in known]).reshape(-1, 2)
         reach = np.full(len(known), -np.inf)
@@ -97,7 +100,7 @@ class Walls:
             ).reshape(-1, 3)
             origins = beside + np.column_stack([REVEAL * out, np.full(len(known), ABOVE)])
             inward = np.column_stack([-out, np.zeros(len(known))])
-            distance, _ = self.caster.first_hits(origins, inward)
+            distance, _ = caster.first_hits(origins, inward)
             # What is nearer than the wall can be (a fin, the next wall of a corner) is none.
             wall = (distance > 1e-3) & (distance < 2 * REVEAL)
             reach = np.where(wall, np.maximum(reach, REVEAL - distance), reach)

@@ -53,15 +53,14 @@ def _paint(
     palette = [tone for n, tone in enumerate(colors["categorical"]) if n != 1]
     tones = dict(zip(leading, palette, strict=False))
     for row, (n, one) in enumerate(shown):
-        solar = _Hours(clock, n)
         for dark in one.dark:
             tone = tones.get(shaders.label(dark.owner), colors["shade"])
-            width, left = solar.bar(dark.start, dark.end)
-            axes.barh(row, width, 0.72, left, color=tone, linewidth=0)
+            left, right = clock.solar_hours(n, (dark.start, dark.end))
+            axes.barh(row, right - left, 0.72, left, color=tone, linewidth=0)
         for (start, end), counted in zip(one.periods, one.counted.counted, strict=True):
-            width, left = solar.bar(start, end)
+            left, right = clock.solar_hours(n, (start, end))
             alpha = 1.0 if counted else 0.45
-            axes.barh(row, width, 0.72, left, color=colors["lit"], alpha=alpha, linewidth=0)
+            axes.barh(row, right - left, 0.72, left, color=colors["lit"], alpha=alpha, linewidth=0)
         text = f"{one.hours:.2f} h  {_verdict(one.verdict)}"
         axes.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center")
     axes.set_yticks(range(len(shown)), [_label(one) for _, one in shown])
@@ -84,23 +83,6 @@ def _paint(
     if len(minutes) > len(leading):
         handles.append(Patch(color=colors["shade"], label=tr("others")))
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
-
-
-class _Hours:
-    """Instants of one window as hours of its true solar time."""
-
-    def __init__(self, clock: Clockwork, window: int) -> None:
-        self._clock, self._window = clock, window
-
-    def bar(self, start: float, end: float) -> tuple[float, float]:
-        """Return width and left edge of a bar."""
-        first, last = (_decimal(t) for t in self._clock.solar(self._window, [start, end]))
-        return (last - first, first)
-
-
-def _decimal(text: str) -> float:
-    hours, minutes, seconds = (int(part) for part in text.split(":"))
-    return hours + minutes / 60 + seconds / 3600
 
 
 def _label(one: WindowSun) -> str:

@@ -16,7 +16,6 @@ from plumbline.api import (
     LayerKind,
     LayerStyle,
     Obstacles,
-    Place,
     SunlightRule,
     VectorData,
     civil_time,
@@ -29,6 +28,7 @@ from plumbline_sunlight.analysis.judging import WindowSun, cause_of
 from plumbline_sunlight.analysis.openings import BuildingNames
 from plumbline_sunlight.analysis.roll_up import RollUp
 
+FloatArray = NDArray[np.float64]
 Row = tuple[Any, ...]
 
 WINDOW_COLUMNS = (
@@ -58,33 +58,45 @@ class Clockwork:
 
     Attributes
     ----------
-    places : tuple of Place
-        Of each window.
+    lead : (N,) float64
+        Longitude of each window as seconds of time.
+    times, equation : (N, 2) float64
+        Two instants around the window's day and the equation of time at them, seconds. Between them
+        it is linear to a twentieth of a second.
     """
 
     zone: tzinfo
-    places: tuple[Place, ...]
+    lead: FloatArray
+    times: FloatArray
+    equation: FloatArray
 
     @classmethod
     def of(cls, frame: Frame, windows: Sequence[WindowSun], zone: str) -> Clockwork:
         """Return the clocks of windows; `zone` is a time zone's name."""
+        told = [(w.periods[0][0], w.periods[-1][1]) for w in windows if w.periods]
+        told += [(w.dark[0].start, w.dark[-1].end) for w in windows if w.dark]
+        first, last = min((a for a, _ in told), default=0.0), max((b for _, b in told), default=1.0)
+        span = np.array([first, last])
         points = np.array([w.opening.middle for w in windows])
-        places: list[Place | None] = [None] * len(windows)
+        lead, equation = np.zeros(len(windows)), np.zeros((len(windows), 2))
         for rows, place in zones(frame, points):
-            for n in rows.tolist():
-                places[n] = place
-        return cls(zone_of(zone), tuple(place for place in places if place is not None))
+            lead[rows] = place.longitude * 240.0
+            equation[rows] = sun_positions(span, place).equation_of_time * 60.0
+        return cls(zone_of(zone), lead, np.broadcast_to(span, equation.shape), equation)
 
     def civil(self, instant: float) -> str:
         """Return ISO 8601 with offset, to the second."""
         return civil_time(instant, self.zone).isoformat()
 
+    def solar_hours(self, window: int, instants: Sequence[float]) -> list[float]:
+        """Return the true solar time at a window, decimal hours."""
+        ahead = np.interp(instants, self.times[window], self.equation[window]) + self.lead[window]
+        hours: list[float] = ((np.asarray(instants) + ahead) % 86_400 / 3600).tolist()
+        return hours
+
     def solar(self, window: int, instants: Sequence[float]) -> list[str]:
         """Return the true solar time at a window, to the second."""
-        if not instants:
-            return []
-        seconds = sun_positions(np.asarray(instants), self.places[window]).solar_time
-        return [_clock(s) for s in seconds.tolist()]
+        return [_clock(hours * 3600) for hours in self.solar_hours(window, instants)]
 
 
 def _clock(seconds: float) -> str:
@@ -195,7 +207,7 @@ def window_layer(windows: Sequence[WindowSun], frame: Frame) -> Layer:
     import geopandas
     import shapely
 
-    middles: NDArray[np.float64] = frame.project(np.array([w.opening.middle for w in windows]))
+    middles: FloatArray = frame.project(np.array([w.opening.middle for w in windows]))
     numbers = {
         "hours": [w.hours for w in windows],
         "margin": [w.margin for w in windows],
