@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from render_scenes import (
     PLACE,
     above,
@@ -17,6 +18,7 @@ from render_scenes import (
     grid_layer,
     new_scene,
     pixel,
+    vector_layer,
     viewing,
 )
 
@@ -236,3 +238,15 @@ def test_while_a_layer_is_prepared_only_the_newest_waits() -> None:
         work, done = waiting.pop()
         done(work())
         assert not list(view.transients.drawn), "taken away meanwhile"
+
+
+def test_names_make_way_for_labels_and_come_back() -> None:
+    scene = new_scene()
+    scene.add(vector_layer("trees", [shapely.Point(20, 12)], {"n": ["Ginkgo"]}, label="n"))
+    with looking_down(scene) as view:
+        (actor,) = view._names._board.actors
+        assert actor.GetVisibility()
+        view.set_preview([at(20, 9), at(20.1, 9)], "12.34 m")
+        assert not actor.GetVisibility()
+        view.clear_preview()
+        assert actor.GetVisibility()
