@@ -265,3 +265,21 @@ def test_a_grid_without_terrain_is_laid_on_the_models() -> None:
         box = view.selection_bounds()
         assert box is not None
         assert box.zmax == pytest.approx(10, abs=0.01)
+
+
+def test_a_mesh_painted_by_classes() -> None:
+    layer = boxes_layer(
+        color_by="scalar",
+        attribute="visible",
+        class_colors=RED_BLUE,
+        class_names={"1": "Visible", "0": "Hidden"},
+    )
+    assert isinstance(layer.data, MeshData)
+    layer.data.scalars["visible"] = np.repeat([1.0, 0.0], 12)
+    assert [row.text for row in legend_rows(layer, layer.style)] == ["visible", "Visible", "Hidden"]
+    scene = new_scene()
+    scene.add(layer)
+    with viewing(scene) as view:
+        view.set_camera(above(20, 5))
+        assert mostly(seen(view, 5, 5, 10)) == "r"
+        assert mostly(seen(view, 35, 5, 30)) == "b"

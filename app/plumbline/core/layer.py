@@ -78,10 +78,10 @@ class LayerStyle(BaseModel):
     intensity, attribute, scalar``; ``auto`` takes the richest that the data offers.
 
     Numbers (of a computed grid, or the scalar of a mesh that `attribute` names) are shown on a
-    `palette` over `value_range`; in bands where there are `breaks`; or as classes with
-    ``color_by="class"``, whose colours and names go by the number as text (``"1"``). A number
-    equal to a break belongs to the band above it; `class_colors` names a band by its place from
-    below, ``"0"`` first. Classes in `hidden_classes` are not drawn.
+    `palette` over `value_range`; in bands where there are `breaks`; or as classes where there are
+    `class_colors` (bytes always are), by the number as text (``"1"``). A number equal to a break
+    belongs to the band above it; `class_colors` names a band by its place from below, ``"0"``
+    first. Classes in `hidden_classes` are not drawn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

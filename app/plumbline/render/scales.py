@@ -136,7 +136,7 @@ def scale_of(values: AnyArray, style: LayerStyle, theme: RenderTheme) -> Scale:
         return Plain(style.color)
     if style.breaks and not whole:
         return _bands(style)
-    if whole or style.color_by == "class":
+    if whole or style.color_by == "class" or style.class_colors:
         return _classes(values, style, theme)
     return Ramp(style.palette, limits_of(values, style))
 
