@@ -172,6 +172,7 @@ class SunlightPanel(AnalysisPanel):
         self._site: Place | None = None
         self._sun_path: SunPath | None = None
         self._find_place()
+        self.bar.set_day(date.today())
         self.bar.set_minutes(10 * 60.0)
         self._standard_day("great_cold", tell=False)
 

@@ -316,7 +316,7 @@ def test_an_unverified_pack_marks_the_verdicts(tmp_path: Path) -> None:
     text = Path(pack(tmp_path)).read_text().replace('"verified": false', '"verified": true')
     (tmp_path / "signed.json").write_text(text)
     signed = judge(scene, str(tmp_path / "signed.json"), [window()])
-    assert not signed.warnings
+    assert signed.warnings == ["Windows name no dwellings: each counts as a room by itself."]
     assert row(signed)["verified"] == 1
 
 
@@ -394,6 +394,7 @@ def test_points_of_a_layer_state_their_windows(tmp_path: Path) -> None:
         *("points", "a", "", "101", "pass", pytest.approx(8.0, abs=0.01)),
     )
     assert {r[1]: r[4] for r in result.tables["buildings"].rows} == {"a": "pass", "b": "fail"}
+    assert [r[-1] for r in result.tables["buildings"].rows] == ["dwellings", "windows"]
     some = judge(scene, pack(tmp_path), {"layer": "points", "entities": ["2"]})
     assert [r[0] for r in some.tables["windows"].rows] == ["2"]
     held = judge(scene, pack(tmp_path), {"layer": "points", "where": "窗宽 > 1.3 AND 朝向 < 90"})

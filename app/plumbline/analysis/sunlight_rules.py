@@ -372,7 +372,8 @@ class SunlightRule:
             clock=tr(CLOCKS[self.clock]),
         )
         state = "" if self.verified else f" [{tr('values not verified')}]"
-        return f"{self.title} {self.clause} ({self.pack} {self.version}): {words}{state}"
+        whose = f"{self.title} {self.clause} ({self.pack} {self.version}), {tr(USES[self.use])}"
+        return f"{whose}: {words}{state}"
 
 
 CLOCKS = {"true_solar": N_("true solar time"), "civil": N_("civil time")}

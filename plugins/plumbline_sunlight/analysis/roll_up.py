@@ -21,6 +21,8 @@ class RollUp:
         Windows by verdict; of a building that names its flats: dwellings by verdict.
     hours : float, optional
         Of the best window of a dwelling, of the worst one of a building.
+    by : str
+        What was counted: ``windows``, ``dwellings``, or ``both``.
     """
 
     layer: str
@@ -30,6 +32,7 @@ class RollUp:
     counts: dict[str, int]
     hours: float | None
     verdict: str
+    by: str = "windows"
 
 
 def dwellings(given: Sequence[WindowSun]) -> list[RollUp]:
@@ -67,7 +70,9 @@ def buildings(given: Sequence[WindowSun], share: float) -> list[RollUp]:
         counts = _counts([*(d.verdict for d in named), *loose])
         hours = [w.hours for w in windows if w.hours is not None]
         verdict = share_verdict(counts, share)
-        found.append(RollUp(layer, building, "", "", counts, min(hours, default=None), verdict))
+        by = "windows" if not named else "both" if loose else "dwellings"
+        worst = min(hours, default=None)
+        found.append(RollUp(layer, building, "", "", counts, worst, verdict, by))
     return found
 
 

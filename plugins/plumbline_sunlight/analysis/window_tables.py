@@ -48,7 +48,7 @@ DARK_COLUMNS = (
 )
 ROLL_COLUMNS = (
     *("layer", "building", "storey", "flat", "verdict", "hours"),
-    *("passed", "failed", "too_close", "unknown"),
+    *("passed", "failed", "too_close", "unknown", "by"),
 )
 
 
@@ -197,6 +197,7 @@ def roll_rows(given: Sequence[RollUp]) -> tuple[Row, ...]:
         (
             *(one.layer, one.building, one.storey, one.flat, one.verdict, one.hours),
             *(one.counts[v] for v in ("pass", "fail", "close", "unknown")),
+            one.by,
         )
         for one in given
     )

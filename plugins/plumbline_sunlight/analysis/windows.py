@@ -223,16 +223,20 @@ def _around(given: Sequence[Opening], windows: WindowSnapshot) -> tuple[float, f
 
 
 def _warnings(windows: Sequence[WindowSun]) -> list[str]:
+    found = []
+    if not any(one.opening.flat for one in windows):
+        found.append(tr("Windows name no dwellings: each counts as a room by itself."))
     unknown = [one.opening for one in windows if one.opening.outward is None]
     if not unknown:
-        return []
+        return found
     return [
+        *found,
         tr(
             "{n} windows have no clear outside and no verdict, e.g. “{id}”: state their azimuth, "
             "or name the walls around them as obstacles.",
             n=len(unknown),
             id=unknown[0].id,
-        )
+        ),
     ]
 
 
