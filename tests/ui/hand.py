@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QToolButton, QWidget
 
@@ -17,6 +17,16 @@ from plumbline.ui.main_window import MainWindow
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
+
+
+def live(milliseconds: int) -> None:
+    """Let the window live for a while.
+
+    `QTest.qWait` would do it holding Python's lock all the while: tasks in threads would crawl.
+    """
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 class Hand:
@@ -33,12 +43,12 @@ class Hand:
         while not true():
             if time.monotonic() > end:
                 raise AssertionError(f"waited {seconds} s in vain for {true}")
-            QTest.qWait(20)
+            live(20)
 
     def rest(self, seconds: float = 240.0) -> None:
         """Wait until nothing is loading and the last frame is drawn."""
         self.wait_until(lambda: not self.window.session.tasks.tasks, seconds)
-        QTest.qWait(500)
+        live(500)
         self.wait_until(lambda: not self.window.session.tasks.tasks, seconds)
 
     # -- mouse -----------------------------------------------------------------------------
@@ -52,13 +62,13 @@ class Hand:
         assert widget.isVisible(), f"{widget} is not to be seen"
         handle, where = self._at(widget, place or widget.rect().center())
         QTest.mouseClick(handle, LEFT, NONE, where)
-        QTest.qWait(50)
+        live(50)
 
     def move(self, widget: QWidget, place: QPoint) -> None:
         """Move the mouse without a button."""
         handle, where = self._at(widget, place)
         QTest.mouseMove(handle, where)
-        QTest.qWait(120)
+        live(120)
 
     def drag(self, widget: QWidget, start: QPoint, end: QPoint, steps: int = 6) -> None:
         """Press, move in steps, release."""
@@ -70,16 +80,16 @@ class Hand:
                 round((end.x() - start.x()) * share), round((end.y() - start.y()) * share)
             )
             QTest.mouseMove(handle, self._at(widget, place)[1])
-            QTest.qWait(30)
+            live(30)
         QTest.mouseRelease(handle, LEFT, NONE, self._at(widget, end)[1])
-        QTest.qWait(50)
+        live(50)
 
     # -- keys ------------------------------------------------------------------------------
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:
         """Press and release a key in the window that has the focus."""
         QTest.keyClick(self.window.windowHandle(), key, modifiers)
-        QTest.qWait(50)
+        live(50)
 
     # -- finding ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from plumbline.analysis.registry import registry
@@ -31,7 +30,7 @@ from plumbline.api import (
 from plumbline.services.notifier import notifier
 from plumbline.ui_kit.charts import Chart, Series
 
-from .hand import Hand
+from .hand import Hand, live
 
 X, Y = 534_000.0, 3_993_000.0
 
@@ -94,7 +93,7 @@ def test_of_many_previews_the_first_and_the_last_are_computed(hand: Hand, tools:
     assert hand.window.session.tasks.tasks == []
     Count.gate.set()
     hand.wait_until(lambda: len(numbers) == 2, 10)
-    QTest.qWait(100)
+    live(100)
     assert numbers == [1, 4]
     tools.preview(
         "live", "test.count", {"number": -1}, numbers.append, lambda e: refused.append("no")
@@ -107,7 +106,7 @@ def test_a_closed_tool_hears_of_no_preview(hand: Hand, tools: Any) -> None:
     tools.preview("live", "test.count", {"number": 1}, heard.append)
     tools.close_tool()
     Count.gate.set()
-    QTest.qWait(200)
+    live(200)
     assert heard == []
     tools.preview("live", "test.count", {"number": 2}, heard.append)
     hand.wait_until(lambda: len(heard) == 1, 10)
@@ -180,13 +179,13 @@ def test_a_bar_stands_at_the_foot_of_the_canvas(hand: Hand, tools: Any) -> None:
     window.center.setCurrentWidget(window.canvas)
     bar = QLabel("Bar")
     tools.show_bar(bar)
-    QTest.qWait(50)
+    live(50)
     assert bar.isVisible()
     frame = tools._bar.geometry()
     assert window.canvas.rect().contains(frame)
     assert window.canvas.height() - frame.bottom() < 20
     window.resize(1000, 700)
-    QTest.qWait(100)
+    live(100)
     assert window.canvas.rect().contains(tools._bar.geometry())
     tools.show_bar(None)
     assert not tools._bar.isVisible()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from plumbline.api import (
+    BimData,
     GridData,
     Layer,
     MeshData,
@@ -54,6 +55,11 @@ def is_vector(scene: Scene, layer: Layer) -> bool:
     return isinstance(layer.data, VectorData)
 
 
+def has_windows(scene: Scene, layer: Layer) -> bool:
+    """Tell whether a layer may hold windows: building models, features."""
+    return isinstance(layer.data, BimData | VectorData)
+
+
 def _is_grid(layer: Layer) -> bool:
     return isinstance(layer.data, GridData)
 
@@ -67,6 +73,7 @@ FITS: dict[str, Fits] = {
     "after": is_surface,
     "obstacles": is_obstacle,
     "footprints": is_vector,
+    "windows": has_windows,
 }
 #: Fields that start with the terrain, and those that start with everything that is shown.
 ON_TERRAIN = ("surface", "ground", "terrain", "before", "receivers")

@@ -278,8 +278,8 @@ class LayersEditor(Editor):
         self._list.blockSignals(blocked)
 
     def set_layers(self, layers: Iterable[LayerChoice]) -> None:
-        """Offer these layers and keep the ticks of those that are still there."""
-        fitting = _fitting(self.spec, layers)
+        """Offer these layers, those that are ticked first, and keep the ticks."""
+        fitting = sorted(_fitting(self.spec, layers), key=lambda one: one.id not in self._wanted)
         self._names = {layer.id: layer.name for layer in fitting}
         blocked = self._list.blockSignals(True)
         self._list.clear()
