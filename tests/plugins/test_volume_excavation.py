@@ -61,6 +61,15 @@ def test_slopes_reach_farther_up_a_hill(tmp_path: Path) -> None:
     assert found["volume"] == pytest.approx(expected, rel=2e-3)
 
 
+def test_ground_below_the_bottom_is_told(tmp_path: Path) -> None:
+    held = scene()
+    terrain(held, tmp_path, tilt=0.5)
+    result = dig(held, polygon=PIT, bottom=50.0)
+    # z = 50 + 0.5 u: a wedge over half of the pit.
+    assert values(result)["volume"] == pytest.approx(0.5 * 10 * 5 * 20, rel=5e-3)
+    assert any("On 50.0 % of the pit" in text for text in result.warnings)
+
+
 def pipes(held: Scene, lines: list[Any], **columns: Any) -> None:
     features = geopandas.GeoDataFrame(
         columns, geometry=[shapely.LineString(line) for line in lines], crs="EPSG:4549"

@@ -234,6 +234,13 @@ class Excavation(Analysis[ExcavationParams]):
             warnings.append(
                 tr("The ground has no height on {share:.1f} % of the pit.", share=share)
             )
+        own = cover_of(cover.grid, pit.polygon).areas
+        below = float(own[np.nan_to_num(ground.z, nan=np.inf) < pit.bottom].sum())
+        if below > 1e-6 * own.sum():
+            share = 100 * below / float(own.sum())
+            warnings.append(
+                tr("On {share:.1f} % of the pit the ground lies below the bottom.", share=share)
+            )
         if met:
             warnings.append(tr("The pit meets {n} pipes and structures.", n=len(met)))
         least = [row[6] for row in met]

@@ -102,7 +102,7 @@ class Surface:
         bounds = self.layer.bounds
         if bounds is None:
             raise RefusedError(
-                tr("“{name}” is empty.", name=self.layer.name), tr("Choose another layer.")
+                tr("“{name}” has no extent.", name=self.layer.name), tr("Choose another layer.")
             )
         return (bounds.xmin, bounds.ymin, bounds.xmax, bounds.ymax)
 
