@@ -224,7 +224,7 @@ class Demolition(Analysis[DemolitionParams]):
             things, trees = _between(inputs, skin, under, known)
         footprints = list(inputs.footprints)
         footprints += [
-            Footprint(f"+{n}", tr("Found in the survey"), thing.outline, {})
+            Footprint(f"+{n}", "", thing.outline, {})
             for n, thing in enumerate((t for t in things if t.kind == "building"), 1)
         ]
         things = [thing for thing in things if thing.kind != "building"]

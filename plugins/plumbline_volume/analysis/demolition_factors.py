@@ -12,28 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from plumbline.api import N_, resource, tr
+from plumbline.api import resource
 
-#: Groups of a budget in their order, and what the trade calls them.
-GROUPS = {
-    "preparation": N_("Preparation"),
-    "demolition": N_("Demolition"),
-    "rebuilding": N_("Rebuilding"),
-    "other": N_("Other"),
-}
-#: Items of the budget in the file, for translation.
-TITLES = (
-    N_("Survey, appraisal and permits"),
-    N_("Management and supervision"),
-    N_("Compensation of owners"),
-    N_("Taking buildings down"),
-    N_("Taking walls and sheds down"),
-    N_("Moving trees"),
-    N_("Loading, hauling and tipping debris"),
-    N_("Building anew"),
-    N_("Levelling and reinstating the ground"),
-    N_("Contingency"),
-)
 #: Structures that nothing names.
 OTHER = "other"
 #: A sum of the items above it, as a quantity of a rate.
@@ -157,8 +137,3 @@ def budget(costs: Sequence[Cost], quantities: Mapping[str, float]) -> list[Item]
         quantity = subtotal if cost.per == SUBTOTAL else quantities[cost.per]
         found.append(Item(cost, quantity, quantity * cost.rate.value))
     return found
-
-
-def group_title(group: str) -> str:
-    """Return the name of a group of the budget."""
-    return tr(GROUPS[group])

@@ -23,12 +23,7 @@ from plumbline.api import (
     figure_colors,
     tr,
 )
-from plumbline_volume.analysis.demolition_factors import (
-    Factors,
-    Item,
-    budget,
-    group_title,
-)
+from plumbline_volume.analysis.demolition_factors import Factors, Item, budget
 from plumbline_volume.analysis.demolition_footprints import Footprint, to_project
 from plumbline_volume.analysis.demolition_objects import Thing
 from plumbline_volume.analysis.demolition_roofs import Measured
@@ -279,13 +274,13 @@ def _budget(items: Sequence[Item], factors: Factors) -> Table:
     """Return the budget; `share` items are shares of all items that are none."""
     rows = tuple(
         (
-            item.cost.group, group_title(item.cost.group), item.cost.id, tr(item.cost.title),
+            item.cost.group, item.cost.id, item.cost.title,
             item.cost.per, item.quantity, item.cost.rate.value, item.cost.rate.unit, item.amount,
             item.cost.rate.source,
         )
         for item in items
     )  # fmt: skip
-    columns = ("group", "group_title", "item", "title", "per", "quantity", "rate", "rate_unit",
+    columns = ("group", "item", "title", "per", "quantity", "rate", "rate_unit",
                "amount", "source")  # fmt: skip
     return Table(columns, rows, {"amount": factors.currency})
 

@@ -1,0 +1,30 @@
+"""Documents for people: one description, written as PDF, DOCX or XLSX.
+
+A `Document` is plain data: headings, texts, facts, pictures, tables. `write_document` writes it in
+the format that the file's name asks for; `demolition_statement` makes one of a stored result.
+"""
+
+from plumbline.services.documents.content import (
+    Column,
+    Document,
+    Facts,
+    Heading,
+    Picture,
+    Sheet,
+    Text,
+)
+from plumbline.services.documents.statement import demolition_statement
+from plumbline.services.documents.writing import FORMATS, write_document
+
+__all__ = [
+    "FORMATS",
+    "Column",
+    "Document",
+    "Facts",
+    "Heading",
+    "Picture",
+    "Sheet",
+    "Text",
+    "demolition_statement",
+    "write_document",
+]
