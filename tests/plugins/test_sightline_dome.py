@@ -148,8 +148,10 @@ def test_places_that_are_no_places_are_refused(tmp_path: Path) -> None:
         dome(scene, [X + 50, Y, 3.0], "terrain")
     with pytest.raises(RefusedError, match="inside “house”"):
         dome(scene, [X, Y, 8.0], "terrain", "city")
+    # Terrain that is not named decides nothing: the eye then stands on what is there, the roof.
+    assert dome(scene, [X, Y], "city").points[0] == pytest.approx((X, Y, 21.6))
     with pytest.raises(RefusedError, match="inside “house”"):
-        dome(scene, [X, Y], "city")
+        dome(scene, [X, Y], "terrain", "city")
     with pytest.raises(RefusedError, match="no ground at"):
         dome(scene, [X + 5000, Y], "terrain")
     with pytest.raises(UsageError, match="radius"):

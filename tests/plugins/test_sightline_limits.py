@@ -124,7 +124,7 @@ def test_the_raster_takes_the_lowest_of_all(tmp_path: Path) -> None:
     scene = held(terrain(tmp_path, slope), bodies({"t": box((0, 0, 20), (10, 10, 60), AT)}))
     zone = {"kind": "zone", "polygon": SQUARE, "height": 12, "above": "ground"}
     cap = {"kind": "zone", "polygon": SQUARE, "height": 36.0}
-    result = limit(scene, zone, cap, cell_size=10)
+    result = limit(scene, zone, cap, cell_size=10, ground="terrain")
     data = result.layers["limit"].data
     assert isinstance(data, GridData)
     assert data.heights
@@ -170,7 +170,7 @@ def test_limits_that_are_none_are_refused() -> None:
     zone = {"kind": "zone", "height": 5}
     for surface, error, text in (
         (zone | {"polygon": line}, RefusedError, "no area"),
-        (zone | {"polygon": SQUARE, "above": "ground"}, UsageError, "need a terrain raster"),
+        (zone | {"polygon": SQUARE, "above": "ground"}, UsageError, "need a terrain"),
         (zone | {"polygon": SQUARE, "above": "sea"}, UsageError, "surfaces"),
         ({"kind": "plane", "polygon": SQUARE}, RefusedError, "need heights"),
         ({"kind": "dome"}, UsageError, "surfaces"),

@@ -187,6 +187,7 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
         },
         "sightline.height_limit": {
             "obstacles": ["models"],
+            "ground": "terrain",
             "surfaces": [
                 {"kind": "zones", "layer": "parcels", "attribute": "限高", "above": "ground"},
                 {

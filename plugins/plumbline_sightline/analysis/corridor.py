@@ -89,7 +89,7 @@ class CorridorParams(Params):
             min_length=1,
             title=N_("Viewpoints"),
             description=N_("Where people look from; or give a path."),
-            json_schema_extra={"widget": "points"},
+            json_schema_extra={"widget": "points", "places": True},
         ),
     ] = None
     path: Annotated[

@@ -38,7 +38,7 @@ from plumbline.api import (
     region,
     tr,
 )
-from plumbline_sightline.analysis.eyes import Eye, Places, box_around, north_at
+from plumbline_sightline.analysis.eyes import Eye, Places, box_around, ground_of, north_at
 from plumbline_sightline.analysis.grids import Cells, cells_over, raster_layer
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class CoverageParams(Params):
             description=N_(
                 "Where instruments could be; [x, y] stands on the roof or the ground there."
             ),
+            json_schema_extra={"widget": "points", "places": True},
         ),
     ]
     area: Annotated[
@@ -295,8 +296,8 @@ def _demand(
     down = np.broadcast_to(np.array([0.0, 0.0, -1.0]), origins.shape)
     distance, triangle = caster.first_hits(origins, down, feedback)
     open_ = triangle >= 0
-    ground = None if layers.ground is None else layers.ground.layer.id
-    if any(entity.layer == ground for entity in obstacles.entities):
+    ground = ground_of(layers)
+    if ground is not None:
         is_ground = np.array([entity.layer == ground for entity in obstacles.entities])
         open_[open_] = is_ground[obstacles.owner[triangle[open_]]]
     if not open_.any():

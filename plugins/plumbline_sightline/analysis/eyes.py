@@ -46,6 +46,12 @@ class Eye:
     warnings: tuple[str, ...] = ()
 
 
+def ground_of(layers: ObstacleLayers) -> str | None:
+    """Return the terrain among the obstacles; one that nobody named decides nothing."""
+    ground = None if layers.ground is None else layers.ground.layer.id
+    return ground if any(one.layer.id == ground for one in layers.layers) else None
+
+
 class Places:
     """Looks up where eyes are, many of them quickly.
 
@@ -59,8 +65,9 @@ class Places:
 
     def __init__(self, layers: ObstacleLayers, obstacles: Obstacles) -> None:
         self._layers, self._obstacles = layers, obstacles
-        ground = None if layers.ground is None else layers.ground.layer.id
-        self._is_ground = np.array([e.layer == ground for e in obstacles.entities], dtype=bool)
+        self._ground = ground_of(layers)
+        of_ground = [e.layer == self._ground for e in obstacles.entities]
+        self._is_ground = np.array(of_ground, dtype=bool)
         self._low = np.full((len(obstacles.entities), 3), np.inf)
         self._high = -self._low
         for corner in obstacles.triangles.T:
@@ -85,8 +92,8 @@ class Places:
         Parameters
         ----------
         point : (x, y) or (x, y, z)
-            Project CRS. Without z the eye is `height` metres above the terrain, or above what a
-            plumb line from above meets first where the project has no terrain.
+            Project CRS. Without z the eye is `height` metres above the terrain among the
+            obstacles, or above what a plumb line from above meets first where there is none.
 
         Raises
         ------
@@ -96,14 +103,17 @@ class Places:
         frame = self._layers.frame
         place = frame.local([*point[:2], point[2] if len(point) == 3 else frame.origin[2]])
         flat = np.array([point[:2]], dtype=np.float64)
-        ground = float(frame.local_height(self._layers.ground_heights(flat))[0])
+        ground = np.nan
+        if self._ground is not None:
+            ground = float(frame.local_height(self._layers.ground_heights(flat))[0])
         if len(point) == 2:
-            below = ground if self._layers.ground is not None else self._from_above(place)
+            below = ground if self._ground is not None else self._from_above(place)
             if not np.isfinite(below):
                 raise RefusedError(
                     tr("There is no ground at {x:.2f}, {y:.2f}.", x=point[0], y=point[1]),
                     tr(
-                        "Give the height of the point as a third number, or a place on the terrain."
+                        "Give the height of the point as a third number, or add the terrain to the "
+                        "obstacles."
                     ),
                 )
             place[2] = below + height

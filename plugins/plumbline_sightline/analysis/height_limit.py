@@ -18,12 +18,14 @@ from plumbline.api import (
     Georeference,
     Layer,
     LayerKind,
+    LayerRef,
     LayerRefs,
     MeshData,
     ObstacleLayers,
     Obstacles,
     Params,
     Problem,
+    RasterData,
     Result,
     Scene,
     Table,
@@ -66,6 +68,14 @@ class HeightLimitParams(Params):
             ),
         ),
     ]
+    ground: Annotated[
+        LayerRef | None,
+        Field(
+            title=N_("Ground"),
+            description=N_("The terrain raster that heights above the ground are counted from."),
+            json_schema_extra={"widget": "layer", "kinds": ["raster"]},
+        ),
+    ] = None
     cell_size: Annotated[
         float,
         Field(
@@ -82,6 +92,7 @@ class Controlled:
     """Snapshot: what is to stay below, and the layers of zones."""
 
     layers: ObstacleLayers
+    ground: ObstacleLayers
     named: dict[str, Layer]
     georeference: Georeference
 
@@ -113,21 +124,26 @@ class HeightLimit(Analysis[HeightLimitParams]):
 
     def layers(self, params: HeightLimitParams) -> list[str]:
         zones = [one.layer for one in params.surfaces if isinstance(one, Zones)]
-        return list(dict.fromkeys([*params.obstacles, *zones]))
+        ground = [] if params.ground is None else [params.ground]
+        return list(dict.fromkeys([*params.obstacles, *zones, *ground]))
 
     def check(self, scene: Scene, params: HeightLimitParams) -> list[Problem]:
         on_ground = any(getattr(one, "above", "") == "ground" for one in params.surfaces)
-        layers = obstacle_layers(scene, params.obstacles) if on_ground else None
-        if layers is not None and layers.ground is None:
-            text = tr("Heights above the ground need a terrain raster in the project.")
-            return [Problem("surfaces", text)]
+        if on_ground and params.ground is None:
+            return [Problem("ground", tr("Heights above the ground need a terrain raster."))]
+        if params.ground is not None:
+            data = scene[params.ground].data
+            if not isinstance(data, RasterData) or data.role != "terrain":
+                name = scene[params.ground].name
+                return [Problem("ground", tr("“{name}” is no terrain raster.", name=name))]
         return []
 
     def prepare(self, scene: Scene, params: HeightLimitParams) -> Controlled:
         zones = {one.layer for one in params.surfaces if isinstance(one, Zones)}
         named = {layer_id: scene[layer_id] for layer_id in sorted(zones)}
         layers = obstacle_layers(scene, params.obstacles)
-        return Controlled(layers, named, scene.georeference)
+        ground = layers if params.ground is None else obstacle_layers(scene, [params.ground])
+        return Controlled(layers, ground, named, scene.georeference)
 
     def compute(self, inputs: Controlled, params: HeightLimitParams, feedback: Feedback) -> Result:
         layers = inputs.layers
@@ -136,12 +152,12 @@ class HeightLimit(Analysis[HeightLimitParams]):
         found = []
         for n, limit in enumerate(limits):
             feedback.step(4 * len(limits) + 5 * n, 10 * len(limits))
-            ground = _ground(layers) if limit.on_ground else None
+            ground = _ground(inputs.ground) if limit.on_ground else None
             excess = excess_over(
                 obstacles.corners, obstacles.owner, limit.corners, ground, above=TOUCH
             )
             found.append(Found(limit, excess))
-        cells, lowest = _raster(limits, layers, params.cell_size)
+        cells, lowest = _raster(limits, inputs.ground, params.cell_size)
         rows = _rows(found, obstacles)
         covered = np.isfinite(lowest)
         return Result(

@@ -35,7 +35,7 @@ from plumbline.api import (
     region,
     tr,
 )
-from plumbline_sightline.analysis.eyes import box_around
+from plumbline_sightline.analysis.eyes import box_around, ground_of
 from plumbline_sightline.analysis.grids import Cells, cells_over
 
 if TYPE_CHECKING:
@@ -287,8 +287,10 @@ def _rows(
 ) -> list[tuple[Any, ...]]:
     frame = layers.frame
     at, low = frame.project(tops.places[peak]), frame.project(tops.places[saddle])
-    ground = frame.local_height(layers.ground_heights(at[:, :2]))
-    ground_layer = None if layers.ground is None else layers.ground.layer.id
+    ground_layer = ground_of(layers)
+    ground = np.full(len(peak), np.nan)
+    if ground_layer is not None:
+        ground = frame.local_height(layers.ground_heights(at[:, :2]))
     rows: list[tuple[Any, ...]] = []
     for n in range(len(peak)):
         entity = obstacles.entities[tops.owner[peak[n]]]

@@ -178,6 +178,9 @@ class SkylineOf(Analysis[SkylineParams]):
     def layers(self, params: SkylineParams) -> list[str]:
         return list(dict.fromkeys([*params.obstacles, *(params.compare or ())]))
 
+    def schemes(self, params: SkylineParams) -> list[str]:
+        return [] if params.compare_scheme is None else [params.compare_scheme]
+
     def check(self, scene: Scene, params: SkylineParams) -> list[Problem]:
         problems = azimuth_problems(params.azimuth_from, params.azimuth_to)
         schemes = [scheme.id for scheme in scene.schemes]
