@@ -372,8 +372,18 @@ def test_a_window_without_outside_has_no_verdict(tmp_path: Path) -> None:
     assert row(stated)["verdict"] == "pass"
 
 
+def test_a_window_that_looks_into_a_building_has_no_verdict(tmp_path: Path) -> None:
+    scene = scene_with((-9.0, 0.0, 9.0, 12.0), height=59.0)
+    right, wrong = window(1.5, 180.0), {**window(1.5, 0.0), "id": "wrong"}
+    # The north wall sees no sun on that day, but it does see the sky.
+    north = {"id": "north", "point": [X, Y + 12.0, 1.0], "width": 1.5, "azimuth": 0.0}
+    result = judge(scene, pack(tmp_path), [right, wrong, north])
+    assert [row(result, n)["verdict"] for n in range(3)] == ["pass", "unknown", "fail"]
+    assert any("“wrong”" in w for w in result.warnings)
+
+
 def test_points_of_a_layer_state_their_windows(tmp_path: Path) -> None:
-    scene = scene_with((-9.0, 0.2, 9.0, 12.0))
+    scene = scene_with((-9.0, 0.2, 9.0, 12.0), height=59.0)
     frame = geopandas.GeoDataFrame(
         {
             "编号": ["a-1", "a-2", "b-1"],
@@ -382,7 +392,7 @@ def test_points_of_a_layer_state_their_windows(tmp_path: Path) -> None:
             "窗宽": [1.5, 1.5, 1.2],
             "朝向": [180.0, 0.0, 0.0],
         },
-        geometry=[shapely.Point(X + dx, Y, 1.0) for dx in (-3, 0, 3)],
+        geometry=[shapely.Point(X + dx, Y + dy, 1.0) for dx, dy in ((-3, 0), (0, 12), (3, 12))],
         crs=CRS,
     )
     scene.add(Layer("points", "窗", LayerKind.VECTOR, VectorData(frame, True), api.parse_crs(CRS)))

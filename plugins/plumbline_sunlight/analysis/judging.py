@@ -35,6 +35,7 @@ from plumbline.api import (
     sun_tracks,
 )
 from plumbline_sunlight.analysis.openings import Opening
+from plumbline_sunlight.analysis.outward import buried
 
 FloatArray = NDArray[np.float64]
 Period = tuple[float, float]
@@ -66,7 +67,7 @@ class WindowSun:
     dark : tuple of Dark
     verdict : str
     margin, uncertainty : float, optional
-        Hours; None where the window's outside is not known.
+        Hours; None where the window's outside is not known, or is inside of a building.
     """
 
     opening: Opening
@@ -103,6 +104,8 @@ def judge(
 ) -> tuple[WindowSun, ...]:
     """Return what each window gets, in their order.
 
+    A window whose stated azimuth points into a building has no verdict.
+
     Parameters
     ----------
     height_uncertainty : float
@@ -118,7 +121,12 @@ def judge(
         owner = obstacles.owner if n == 0 else None
         runs.append(_sun(known, rule, band, obstacles, occluder, shift, owner, part))
     found = {}
+    blind = [k for k, one in enumerate(known) if one.how == "stated" and not runs[0][k][0]]
+    wrong = buried([known[k] for k in blind], occluder)
+    lost = {k for k, into in zip(blind, wrong, strict=True) if into}
     for k, one in enumerate(known):
+        if k in lost:
+            continue
         periods, offset, dark = runs[0][k]
         counted = rule.count(periods, 3600.0)
         moved = [*(_moved(periods, by) for by in (-FINEST / 2, FINEST / 2))]
@@ -130,6 +138,7 @@ def judge(
         found[id(one)] = WindowSun(
             one, tuple(periods), counted, offset, tuple(dark), verdict, margin, uncertainty
         )
+    # Neither pass nor fail: those without an outside, and those that look into a building.
     nothing = CountedSun(0.0, 0.0, ())
     return tuple(
         found.get(id(one)) or WindowSun(one, (), nothing, 0.0, (), UNKNOWN, None, None)

@@ -59,33 +59,13 @@ class Walls:
             return tuple(found)
         across = np.array([[-given[n].along[1], given[n].along[0]] for n in ask])
         middle = np.array([given[n].middle for n in ask])
-        one, other = (self._free(middle, side) for side in (across, -across))
+        one, other = (_free(self._occluder, middle, side) for side in (across, -across))
         for k, n in enumerate(ask):
             if abs(one[k] - other[k]) <= CLEARLY:
                 continue
             x, y = across[k] if one[k] > other[k] else -across[k]
             found[n] = replace(found[n], outward=(float(x), float(y)), how="sky")
         return tuple(found)
-
-    def _free(self, middle: FloatArray, side: FloatArray) -> FloatArray:
-        """Return the share ``(N,)`` of rays that get away from one side of windows."""
-        origins = np.column_stack([middle[:, :2] + OFF * side, middle[:, 2] + ABOVE])
-        heading = np.arctan2(side[:, 0], side[:, 1])
-        free = np.zeros(len(middle))
-        for aside in np.radians(ASIDE):
-            for rise in np.radians(ELEVATIONS):
-                azimuth = heading + aside
-                flat = np.cos(rise)
-                rays = np.column_stack(
-                    [
-                        np.sin(azimuth) * flat,
-                        np.cos(azimuth) * flat,
-                        np.full(len(free), np.sin(rise)),
-                    ]
-                )
-                free += ~self._occluder.blocked(origins, rays)
-        share: FloatArray = free / (len(ASIDE) * len(ELEVATIONS))
-        return share
 
     def on_the_wall(self, given: Sequence[Opening]) -> list[Opening]:
         """Return windows turned outward, their sills moved out to the face of the wall beside."""
@@ -111,3 +91,27 @@ class Walls:
             middle = (x + shift * float(out[k, 0]), y + shift * float(out[k, 1]), z)
             found[n] = replace(found[n], middle=middle)
         return found
+
+
+def buried(given: Sequence[Opening], occluder: Occluder) -> list[bool]:
+    """Tell which windows look into a building: the sky is seen from their other side only."""
+    out = np.array([one.outward for one in given]).reshape(-1, 2)
+    middle = np.array([one.middle for one in given]).reshape(-1, 3)
+    ahead, behind = (_free(occluder, middle, side) for side in (out, -out))
+    wrong: list[bool] = ((ahead == 0.0) & (behind > CLEARLY)).tolist()
+    return wrong
+
+
+def _free(occluder: Occluder, middle: FloatArray, side: FloatArray) -> FloatArray:
+    """Return the share ``(N,)`` of rays that get away from one side of windows."""
+    origins = np.column_stack([middle[:, :2] + OFF * side, middle[:, 2] + ABOVE])
+    heading = np.arctan2(side[:, 0], side[:, 1])
+    free = np.zeros(len(middle))
+    for aside in np.radians(ASIDE):
+        for rise in np.radians(ELEVATIONS):
+            azimuth = heading + aside
+            up = np.full(len(free), np.sin(rise))
+            east, north = np.sin(azimuth) * np.cos(rise), np.cos(azimuth) * np.cos(rise)
+            free += ~occluder.blocked(origins, np.column_stack([east, north, up]))
+    share: FloatArray = free / (len(ASIDE) * len(ELEVATIONS))
+    return share

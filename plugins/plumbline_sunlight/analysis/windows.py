@@ -226,6 +226,16 @@ def _warnings(windows: Sequence[WindowSun]) -> list[str]:
     found = []
     if not any(one.opening.flat for one in windows):
         found.append(tr("Windows name no dwellings: each counts as a room by itself."))
+    buried = [one.opening for one in windows if one.margin is None and one.opening.outward]
+    if buried:
+        found.append(
+            tr(
+                "{n} windows look into a building and have no verdict, e.g. “{id}”: check their "
+                "place and azimuth.",
+                n=len(buried),
+                id=buried[0].id,
+            )
+        )
     unknown = [one.opening for one in windows if one.opening.outward is None]
     if not unknown:
         return found
