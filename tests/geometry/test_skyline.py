@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from plumbline.geometry.inside import winding_numbers
+from plumbline.geometry.raycast import EmbreeCaster
 from plumbline.geometry.sky import sky_of
 from plumbline.geometry.skyline import Azimuths, skyline
 
@@ -204,3 +205,43 @@ def test_winding_numbers_tell_inside_from_outside() -> None:
     # Without its floor a box lacks the solid angle of the floor, here a known one.
     cube = box((-1, -1, -1), (1, 1, 1))
     assert winding_numbers(cube, np.zeros(len(cube), dtype=int), 1) == pytest.approx([5 / 6])
+
+
+def test_it_agrees_with_rays_in_random_directions() -> None:
+    rng = np.random.default_rng(11)
+    parts = []
+    while len(parts) < 80:
+        low = rng.uniform(-70, 70, 3) * [1, 1, 0] + [0, 0, rng.choice([-1.6, 6.0])]
+        high = low + rng.uniform(4, 20, 3)
+        if not ((low[:2] < 1).all() and (high[:2] > -1).all()):
+            parts.append(box(tuple(low), tuple(high)))
+    corners = np.concatenate(parts)
+    sky = sky_of(corners)
+    # Directions even by the cosine from the zenith (Malley): up from even places of a disk.
+    count = 200_000
+    turn, radius = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.uniform(size=count))
+    up = np.sqrt(1 - radius**2)
+    ways = np.column_stack([radius * np.cos(turn), radius * np.sin(turn), up])
+    vertices = corners.reshape(-1, 3)
+    caster = EmbreeCaster(vertices, np.arange(len(vertices)).reshape(-1, 3))
+    free = caster.first_hits(np.zeros_like(ways), ways)[1] < 0
+    # Four standard deviations of a share of 200,000 rays.
+    assert sky.view_factor == pytest.approx(free.mean(), abs=4 * 0.5 / math.sqrt(count))
+    even = rng.normal(size=(count, 3))
+    even[:, 2] = np.abs(even[:, 2])
+    even /= np.linalg.norm(even, axis=1)[:, None]
+    free = caster.first_hits(np.zeros_like(even), even)[1] < 0
+    assert sky.visible_share == pytest.approx(free.mean(), abs=4 * 0.5 / math.sqrt(count))
+    assert 0.2 < sky.view_factor < 0.9
+    # A hair below the skyline a ray meets something, a hair above it nothing.
+    line = skyline(corners, ALL)
+    azimuth, elevation = np.radians(ALL.degrees), np.radians(line.elevation)
+    seen = np.flatnonzero(np.isfinite(elevation) & (line.elevation < 89))
+    for shift, blocked in ((-1e-4, True), (1e-4, False)):
+        e = elevation[seen] + np.radians(shift)
+        level = np.cos(e)
+        rays = np.column_stack(
+            [level * np.sin(azimuth[seen]), level * np.cos(azimuth[seen]), np.sin(e)]
+        )
+        hit = caster.first_hits(np.zeros_like(rays), rays)[1] >= 0
+        assert (hit == blocked).mean() > 0.999

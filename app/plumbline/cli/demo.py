@@ -97,6 +97,7 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "ground": "terrain",
             "models": "models",
         },
+        "schemes.check": {"scheme": "A", "site": "site", "zone": "II"},
         "schemes.diff": {"a": "A", "b": "B"},
         "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
         "sunlight.position": {"time": "2001-01-20T12:00+08:00", "point": [x, y]},

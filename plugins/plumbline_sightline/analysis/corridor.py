@@ -13,6 +13,7 @@ from pydantic import Field
 from plumbline.api import (
     N_,
     Analysis,
+    Bounds,
     Entities,
     Excess,
     Feedback,
@@ -33,6 +34,7 @@ from plumbline.api import (
     Table,
     Value,
     build_obstacles,
+    entity_bounds,
     entity_ids,
     excess_over,
     lowest_on_grid,
@@ -40,7 +42,7 @@ from plumbline.api import (
     tr,
 )
 from plumbline_sightline.analysis.corridor_figure import corridor_figure
-from plumbline_sightline.analysis.eyes import Eye, Places
+from plumbline_sightline.analysis.eyes import Eye, Places, box_around
 from plumbline_sightline.analysis.grids import Cells, cells_over, raster_layer
 from plumbline_sightline.analysis.landmarks import (
     Landmark,
@@ -153,6 +155,14 @@ class CorridorParams(Params):
 
 
 @dataclass(frozen=True)
+class Looked:
+    """Snapshot: the obstacles, and points around the landmark on the map."""
+
+    layers: ObstacleLayers
+    rim: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
 class Breach:
     """The worst that one entity does, over all viewpoints."""
 
@@ -199,27 +209,40 @@ class Corridor(Analysis[CorridorParams]):
                 problems.append(Problem("landmark", text))
         return problems
 
-    def prepare(self, scene: Scene, params: CorridorParams) -> ObstacleLayers:
-        return obstacle_layers(scene, self.layers(params))
+    def prepare(self, scene: Scene, params: CorridorParams) -> Looked:
+        rim: list[Point] = []
+        for one in params.landmark:
+            if not isinstance(one, Entities):
+                rim.append(one)
+                continue
+            layer = scene[one.layer]
+            boxes = [entity_bounds(layer, entity) for entity in one.entities]
+            bounds = Bounds.union(boxes) if boxes else layer.data.bounds
+            if bounds is not None:
+                rim += [(bounds.xmin, bounds.ymin), (bounds.xmax, bounds.ymax)]
+        return Looked(obstacle_layers(scene, self.layers(params)), tuple(rim))
 
-    def compute(self, inputs: ObstacleLayers, params: CorridorParams, feedback: Feedback) -> Result:
-        viewpoints = _viewpoints(inputs.frame, params)
-        obstacles = build_obstacles(inputs, feedback.part(0.0, 0.3))
+    def compute(self, inputs: Looked, params: CorridorParams, feedback: Feedback) -> Result:
+        layers = inputs.layers
+        viewpoints = _viewpoints(layers.frame, params)
+        # A corridor keeps to what lies between viewpoints and landmark.
+        box = box_around(layers, [*viewpoints, *inputs.rim], params.width)
+        obstacles = build_obstacles(layers, feedback.part(0.0, 0.3), box)
         outline = outline_of(params.landmark, params.protected_height, obstacles)
         eyes, skipped = standing(
-            viewpoints, params.observer_height, Places(inputs, obstacles), params.path is not None
+            viewpoints, params.observer_height, Places(layers, obstacles), params.path is not None
         )
         sectors = [sector_from(eye.place, outline, params.width) for eye in eyes]
         breaches = _breaches(sectors, obstacles, params, feedback.part(0.3, 0.8))
-        cells, lower, upper = _rasters(sectors, inputs.frame, params.cell_size)
+        cells, lower, upper = _rasters(sectors, layers.frame, params.cell_size)
         feedback.step(9, 10)
-        limit = inputs.frame.project_height(lower)
+        limit = layers.frame.project_height(lower)
         warnings = [*obstacles.warnings, *skipped, *(text for e in eyes for text in e.warnings)]
         return Result(
             values=_values(breaches, sectors, cells, lower, upper, limit),
             tables={"breakers": _table(breaches, sectors, obstacles)},
             layers=_layers(sectors, cells, limit),
-            figures={"section": corridor_figure(sectors[0], inputs, obstacles, list(breaches))},
+            figures={"section": corridor_figure(sectors[0], layers, obstacles, list(breaches))},
             warnings=list(dict.fromkeys(warnings)),
             points=tuple(eye.point for eye in eyes),
             headline="breakers",

@@ -170,8 +170,8 @@ class SkylineOf(Analysis[SkylineParams]):
     version = "1"
     title = N_("Skyline")
     description = N_(
-        "Elevation, distance and entity of the skyline in every azimuth, with a figure; two sets "
-        "of obstacles or two schemes overlaid, with the area of their difference."
+        "Elevation, horizontal distance and entity of the skyline in every azimuth, with a figure; "
+        "two sets of obstacles or two schemes overlaid, with the area of their difference."
     )
     Params = SkylineParams
 
