@@ -20,6 +20,7 @@ from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.charts import Chart, Series
 from plumbline.ui_kit.context import Mark, Point, ToolContext
 from plumbline.ui_kit.theme import current_theme
+from plumbline_sightline.words import WORDS
 
 LINE, VIEWSHED, SKYLINE = "sightline.line", "sightline.viewshed", "sightline.skyline"
 ANALYSES = (
@@ -48,39 +49,6 @@ WALL = 0.5
 OFF_WALL = 0.05
 #: Vertical field of view of a look around, degrees.
 VIEW_ANGLE = 60.0
-WORDS: Mapping[str, str] = {
-    "visible": N_("Visible"),
-    "visible_count": N_("Visible targets"),
-    "hidden_count": N_("Hidden targets"),
-    "visible_area": N_("Visible area"),
-    "visible_share": N_("Visible share"),
-    "targets": N_("Targets"),
-    "obstructions": N_("Obstructions"),
-    "obstructing": N_("Objects in the way"),
-    "obstruction_distance": N_("Distance to the obstruction"),
-    "entities": N_("Objects"),
-    "raise_target": N_("Raise the target by"),
-    "lower_obstacle": N_("Lower the obstacle by"),
-    "lower_by": N_("Lower by"),
-    "sightlines": N_("Sightlines"),
-    "target": N_("Target"),
-    "obstruction_x": N_("Obstruction X"),
-    "obstruction_y": N_("Obstruction Y"),
-    "obstruction_z": N_("Obstruction Z"),
-    "entity": N_("Object"),
-    "layer": N_("Layer"),
-    "distance": N_("Distance"),
-    "clearance": N_("Clearance"),
-    "azimuth": N_("Azimuth"),
-    "elevation": N_("Elevation angle"),
-    "sky_view_factor": N_("Sky view factor"),
-    "openness": N_("Openness"),
-    "north": N_("North"),
-    "horizon": N_("Horizon"),
-    "fisheye": N_("Fisheye"),
-    "skyline": N_("Skyline"),
-    "name": N_("Name"),
-}
 
 
 class SightlinePanel(AnalysisPanel):

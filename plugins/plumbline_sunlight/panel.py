@@ -39,6 +39,7 @@ from plumbline.ui_kit.run_history import Run
 from plumbline.ui_kit.scene_editors import ReceiversEditor
 from plumbline.ui_kit.theme import current_theme
 from plumbline.ui_kit.time_bar import DAY, DAYS, LitBar, TimeBar, clock_text
+from plumbline_sunlight.words import WORDS
 
 POSITION, HOURS, SHADOW = "sunlight.position", "sunlight.hours", "sunlight.shadow"
 ANALYSES = (
@@ -61,56 +62,6 @@ BLOCKERS = 5
 PATH_STEP = 5.0
 #: Longitudes in which clocks show Beijing time although the sun may differ.
 CHINA = (73.0, 135.5)
-WORDS: Mapping[str, str] = {
-    "windows": N_("Windows"),
-    "passed": N_("Passed"),
-    "failed": N_("Not passed"),
-    "too_close": N_("Too close to call"),
-    "unknown": N_("Unknown"),
-    "verdict": N_("Verdict"),
-    "required": N_("Required"),
-    "worst_hours": N_("Least hours"),
-    "worst_margin": N_("Least margin"),
-    "worst_window": N_("Window with the least"),
-    "buildings_failed": N_("Buildings that fail"),
-    "rule": N_("Rule"),
-    "verified": N_("Verified"),
-    "day": N_("Day"),
-    "hours": N_("Hours of sun"),
-    "longest": N_("Longest period"),
-    "periods": N_("Periods"),
-    "margin": N_("Margin"),
-    "uncertainty": N_("Uncertainty"),
-    "blockers": N_("Blocked by"),
-    "clause": N_("Clause"),
-    "layer": N_("Layer"),
-    "name": N_("Name"),
-    "building": N_("Building"),
-    "storey": N_("Storey"),
-    "flat": N_("Dwelling"),
-    "width": N_("Width"),
-    "outward": N_("Faces"),
-    "start": N_("Start"),
-    "end": N_("End"),
-    "minutes": N_("Minutes"),
-    "dark": N_("Dark periods"),
-    "cause": N_("Cause"),
-    "entity": N_("Object"),
-    "buildings": N_("Buildings"),
-    "dwellings": N_("Dwellings"),
-    "days": N_("Day of every window"),
-    "sunlit": N_("Sunlit"),
-    "sunlit_share": N_("Sunlit share"),
-    "azimuth_true": N_("Azimuth, true north"),
-    "azimuth_grid": N_("Azimuth, grid north"),
-    "elevation_true": N_("Elevation, true"),
-    "elevation_apparent": N_("Elevation, apparent"),
-    "equation_of_time": N_("Equation of time"),
-    "true_solar_time": N_("True solar time"),
-    "sunrise": N_("Sunrise"),
-    "transit": N_("Noon"),
-    "sunset": N_("Sunset"),
-}
 
 
 @dataclass(frozen=True)

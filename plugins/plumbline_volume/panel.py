@@ -32,6 +32,7 @@ from plumbline.ui_kit.field_specs import Editor, FieldSpec, human_name
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.result_view import headline_text
 from plumbline.ui_kit.theme import current_theme
+from plumbline_volume.words import WORDS
 
 POLYGON, CUT_FILL, SOLID = "volume.polygon", "volume.cutfill", "volume.solid"
 ANALYSES = (
@@ -51,38 +52,6 @@ PREVIEW_CELLS = 20_000
 PREVIEW_AFTER = 80
 #: Where nothing changes.
 EVEN = "#D8D8D8"
-WORDS: Mapping[str, str] = {
-    "above": N_("Above the base"),
-    "below": N_("Below the base"),
-    "net": N_("Net"),
-    "area": N_("Area"),
-    "area_empty": N_("Area without heights"),
-    "mean_height": N_("Mean height"),
-    "uncertainty": N_("Uncertainty"),
-    "bases": N_("Bases side by side"),
-    "base": N_("Base"),
-    "base_z": N_("Height of the base"),
-    "cut": N_("Cut"),
-    "fill": N_("Fill"),
-    "unchanged_area": N_("Unchanged area"),
-    "difference": N_("Difference"),
-    "histogram": N_("Histogram"),
-    "balance_line": N_("Balance line"),
-    "volume": N_("Volume"),
-    "solids": N_("Solids"),
-    "closed": N_("Closed"),
-    "method": N_("Method"),
-    "name": N_("Name"),
-    "storage": N_("Storage"),
-    "level": N_("Water level"),
-    "buildings": N_("Buildings"),
-    "footprint_area": N_("Footprint area"),
-    "floor_area": N_("Floor area"),
-    "eaves_height": N_("Eaves height"),
-    "ridge_height": N_("Ridge height"),
-    "storeys": N_("Storeys"),
-    "spread": N_("Spread"),
-}
 BASES: Mapping[str, str] = {
     "constant": N_("Constant height"),
     "lowest": N_("Lowest point"),

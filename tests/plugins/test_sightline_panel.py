@@ -15,7 +15,8 @@ from tool_context import FakeContext
 
 from plumbline.api import EntityRef, Georeference, Pick, Scene
 from plumbline.core.i18n import translator
-from plumbline_sightline.panel import LIVE, WORDS, SightlinePanel
+from plumbline_sightline.panel import LIVE, SightlinePanel
+from plumbline_sightline.words import WORDS
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -16,7 +16,8 @@ from tool_context import FakeContext
 
 from plumbline.api import Georeference, Scene
 from plumbline.core.i18n import translator
-from plumbline_sunlight.panel import WORDS, SunlightPanel
+from plumbline_sunlight.panel import SunlightPanel
+from plumbline_sunlight.words import WORDS
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -15,7 +15,8 @@ from tool_context import FakeContext
 from plumbline.api import EntityRef, Georeference, GridData, Layer, LayerKind, Scene
 from plumbline.core.i18n import translator
 from plumbline.ui_kit.theme import current_theme
-from plumbline_volume.panel import LIVE_KEY, WORDS, VolumePanel
+from plumbline_volume.panel import LIVE_KEY, VolumePanel
+from plumbline_volume.words import WORDS
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
