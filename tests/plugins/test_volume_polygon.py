@@ -374,6 +374,25 @@ def test_a_surface_without_heights_inside_is_refused(tmp_path: Path) -> None:
     assert any("More than half" in text for text in mostly.warnings)
 
 
+def test_numbers_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    held = scene()
+    cloud(held, "s", np.random.default_rng(1).uniform(0, 50, (500, 3)))
+    with pytest.raises(RefusedError, match="million cells"):
+        polygon_volume(held, cell_size=0.001)
+    with pytest.raises(UsageError):
+        polygon_volume(held, cell_size=1e-300)
+    wide = polygon_volume(held, polygon=square(-1e7, -1e7, 1e7, 1e7), base_z=0.0, cell_size=5)
+    assert wide.values["area"].value <= 2500
+    assert any("outside of the surface" in text for text in wide.warnings)
+    raster(held, tmp_path, "t", np.ones((20, 20)))
+    pit = {"terrain": "t", "polygon": square(5, -15, 15, -5), "slope_ratio": 20}
+    with pytest.raises(UsageError):
+        api.run("volume.excavation", held, **pit, bottom=-1e300)
+    # Cells of a slope a hundred kilometres wide miss a terrain of 20 m.
+    with pytest.raises(RefusedError, match="no heights"):
+        api.run("volume.excavation", held, **pit, bottom=-5_000)
+
+
 def test_a_layer_without_heights_is_refused() -> None:
     import geopandas
 

@@ -78,18 +78,20 @@ class Grid:
         """
         size = cell_size / unit
         # A width that is a whole number of cells but for rounding is that number.
-        columns, rows = (
-            max(1, int(np.ceil(span / size - 1e-6))) for span in (box[2] - box[0], box[3] - box[1])
+        across, down = (
+            max(1.0, float(np.ceil(span / size - 1e-6)))
+            for span in (box[2] - box[0], box[3] - box[1])
         )
-        if rows * columns > MAX_CELLS:
+        if not across * down <= MAX_CELLS:
             raise RefusedError(
                 tr(
                     "These are {n:.0f} million cells; at most {most:.0f} million are summed.",
-                    n=rows * columns / 1e6,
+                    n=across * down / 1e6,
                     most=MAX_CELLS / 1e6,
                 ),
                 tr("Give a larger cell_size or a smaller polygon."),
             )
+        rows, columns = int(down), int(across)
         return cls(box[0], box[3], size, size, rows, columns, unit)
 
     @property

@@ -81,6 +81,7 @@ class ExcavationParams(Params):
         float | None,
         Field(
             gt=0,
+            le=5_000,
             title=N_("Depth"),
             description=N_("Of the level bottom below the mean ground inside the outline."),
             json_schema_extra={"unit": "m"},
@@ -89,6 +90,8 @@ class ExcavationParams(Params):
     bottom: Annotated[
         float | None,
         Field(
+            ge=-12_000,
+            le=9_000,
             title=N_("Height of the bottom"),
             description=N_("Above the vertical datum; instead of the depth."),
             json_schema_extra={"unit": "m"},
@@ -279,10 +282,7 @@ def _dig(
     cover, ground = _ground(inputs, params, inputs.polygon, feedback)
     weight = np.where(np.isfinite(ground.z), cover.areas * ground.weight, 0.0)
     if weight.sum() < 0.5 * cover.area:
-        raise RefusedError(
-            tr("The ground has no heights on over half of the pit."),
-            tr("Choose a pit on the terrain, or another terrain."),
-        )
+        raise _no_ground()
     mean = float((weight * np.nan_to_num(ground.z)).sum() / weight.sum())
     bottom = mean - params.depth if params.depth is not None else params.bottom
     assert bottom is not None
@@ -300,8 +300,17 @@ def _dig(
             break
         pit = replace(pit, reach=reach)
         cover, ground = _ground(inputs, params, pit.outline, feedback)
+        if not np.isfinite(ground.z).any():
+            raise _no_ground()
         highest = float(np.nanmax(ground.z))
     return pit, cover, ground
+
+
+def _no_ground() -> RefusedError:
+    return RefusedError(
+        tr("The ground has no heights on over half of the pit."),
+        tr("Choose a pit on the terrain, or another terrain."),
+    )
 
 
 def _ground(

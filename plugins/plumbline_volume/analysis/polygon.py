@@ -74,7 +74,7 @@ EmptyCells = Annotated[
 CellSize = Annotated[
     float | None,
     Field(
-        gt=0,
+        ge=0.001,
         title=N_("Cell size"),
         description=N_("The cells of the raster otherwise, or what suits the cloud or mesh."),
         json_schema_extra={"unit": "m"},

@@ -338,10 +338,20 @@ def make_cover(
         )
     grid = _own_grid(surfaces, box, cell_size)
     if grid is None:
-        around = box if polygon is None else polygon.bounds
         size = cell_size or max(one.cell_size(box) for one in surfaces)
-        grid = Grid.over(around, size, surfaces[0].unit)
+        unit = surfaces[0].unit
+        around = box if polygon is None else _whole_cells(box, polygon.bounds, size / unit)
+        grid = Grid.over(around, size, unit)
     return cover_of(grid, polygon)
+
+
+def _whole_cells(box: Box, anchor: Box, size: float) -> Box:
+    """Return the cells around a box that are counted from the north-west corner of another."""
+    left = anchor[0] + math.floor((box[0] - anchor[0]) / size) * size
+    top = anchor[3] - math.floor((anchor[3] - box[3]) / size) * size
+    right = min(anchor[2], left + math.ceil((box[2] - left) / size) * size)
+    low = max(anchor[1], top - math.ceil((top - box[1]) / size) * size)
+    return (left, low, right, top)
 
 
 def common_box(surfaces: Sequence[Surface]) -> Box:
