@@ -98,6 +98,11 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "models": "models",
         },
         "schemes.check": {"scheme": "A", "site": "site", "zone": "II"},
+        "schemes.score": {
+            "matrix": {"A": {"far": 1.82, "density": 13.7}, "B": {"far": 1.77, "density": 29.5}},
+            "weights": {"far": 1, "density": 2},
+            "better": {"density": "less"},
+        },
         "schemes.diff": {"a": "A", "b": "B"},
         "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
         "sunlight.position": {"time": "2001-01-20T12:00+08:00", "point": [x, y]},

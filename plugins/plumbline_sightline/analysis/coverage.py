@@ -93,7 +93,7 @@ class CoverageParams(Params):
     area: Annotated[
         Region,
         Field(
-            title=N_("Area"),
+            title=N_("Area of interest"),
             description=N_("What is to be watched."),
             json_schema_extra={"widget": "region"},
         ),

@@ -65,7 +65,7 @@ class HighpointsParams(Params):
     area: Annotated[
         Region | None,
         Field(
-            title=N_("Area"),
+            title=N_("Area of interest"),
             description=N_("Where high points are looked for; everywhere otherwise."),
             json_schema_extra={"widget": "region"},
         ),
