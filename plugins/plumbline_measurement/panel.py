@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
+    QMenu,
     QTreeWidget,
     QTreeWidgetItem,
     QWidget,
@@ -37,6 +38,7 @@ from plumbline.api import (
     RasterData,
     Record,
     Result,
+    UsageError,
     UserError,
     Value,
     default_digits,
@@ -50,8 +52,10 @@ from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow
 from plumbline.ui_kit.panel import Panel, ResultCard, Section
 from plumbline.ui_kit.views import set_up_tree
-from plumbline_measurement.analysis import Distance, DistanceParams, Polyline, PolylineParams
+from plumbline_measurement.exports import as_dxf, as_xlsx, write_geopackage
+from plumbline_measurement.kinds import KINDS, Kind
 from plumbline_measurement.records import as_csv, as_geojson, measurements
+from plumbline_measurement.sheet import sheet_pdf
 
 DISTANCE, POLYLINE = "measure.distance", "measure.polyline"
 
@@ -70,7 +74,23 @@ NAMES = {
     "surface_length": N_("Length on the surface"),
     "ascent": N_("Ascent"),
     "descent": N_("Descent"),
+    "area_horizontal": N_("Area on the map"),
+    "area_plane": N_("Area in its plane"),
+    "area_surface": N_("Area on the surface"),
+    "perimeter": N_("Perimeter"),
+    "angle": N_("Angle"),
+    "aspect": N_("Aspect"),
+    "dihedral": N_("Angle between faces"),
+    "x": N_("Easting"),
+    "y": N_("Northing"),
+    "z": N_("Height"),
+    "longitude": N_("Longitude"),
+    "latitude": N_("Latitude"),
+    "ground": N_("Ground"),
+    "height_above_ground": N_("Height above ground"),
 }
+#: What measurements are exported as.
+EXPORTS = ("csv", "xlsx", "geojson", "gpkg", "dxf")
 
 
 class MeasurePanel(Panel):
@@ -81,6 +101,8 @@ class MeasurePanel(Panel):
         self._context = context
         #: Points of the measurement that is being made, project CRS.
         self._points: list[Point] = []
+        #: Where each of them was picked; empty as soon as one was typed.
+        self._picked: list[dict[str, str]] = []
         self._connected = False
         self._make_inputs()
         self._make_result()
@@ -97,8 +119,8 @@ class MeasurePanel(Panel):
 
     def _make_inputs(self) -> None:
         self._kind = SegmentedControl()
-        self._kind.add(DISTANCE, tr("Distance"), icon="distance")
-        self._kind.add(POLYLINE, tr("Polyline"), icon="polyline")
+        for kind in KINDS.values():
+            self._kind.add(kind.id, icon=kind.icon, tip=tr(kind.title))
         self._kind.changed.connect(self._kind_changed)
         self.add(self._kind)
         self._typing = Section(open_=False)
@@ -135,15 +157,19 @@ class MeasurePanel(Panel):
         self._list.currentItemChanged.connect(self._selected)
         self._list.itemChanged.connect(self._item_edited)
         self._kept.add(self._list)
-        self._csv = button("CSV", icon="export", clicked=lambda: self._export("csv"))
-        self._geojson = button("GeoJSON", icon="export", clicked=lambda: self._export("geojson"))
+        self._out = button("", icon="export")
+        menu = QMenu(self._out)
+        for suffix in EXPORTS:
+            menu.addAction(suffix.upper(), partial(self._export, suffix))
+        self._out.setMenu(menu)
+        self._sheet = button("", icon="report", clicked=lambda: self._export("pdf"))
         self._remove = tool_button("trash", clicked=self._remove_selected)
         row = QWidget()
         buttons = QHBoxLayout(row)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(8)
-        buttons.addWidget(self._csv)
-        buttons.addWidget(self._geojson)
+        buttons.addWidget(self._out)
+        buttons.addWidget(self._sheet)
         buttons.addStretch(1)
         buttons.addWidget(self._remove)
         self._kept.add(row)
@@ -153,15 +179,17 @@ class MeasurePanel(Panel):
         """Set every text again; called at the start and when the language changes."""
         self.set_title(tr("Measure"))
         self.set_primary(tr("Measure"), enabled=self._complete)
-        self._kind.set_text(DISTANCE, tr("Distance"))
-        self._kind.set_text(POLYLINE, tr("Polyline"))
+        for kind in KINDS.values():
+            self._kind.set_text(kind.id, "", tip=tr(kind.title))
         self._typing.set_title(tr("Coordinates"))
         self._surface_title.setText(tr("Lay on surface"))
         if self._surface.count():
             self._surface.setItemText(0, tr("none"))
         self._kept.set_title(tr("Measurements"))
-        self._csv.setToolTip(tr("Export all measurements as a table"))
-        self._geojson.setToolTip(tr("Export all measurements as lines"))
+        self._out.setText(tr("Export"))
+        self._out.setToolTip(tr("Export all measurements as a table, features or a drawing"))
+        self._sheet.setText(tr("Sheet"))
+        self._sheet.setToolTip(tr("Print the selected measurement on one page"))
         self._remove.setToolTip(tr("Remove the selected measurement"))
         self._remove.setAccessibleName(tr("Remove the selected measurement"))
         self._instruct()
@@ -201,8 +229,13 @@ class MeasurePanel(Panel):
         # The second click of a double click lands on the same place: it finishes, it adds nothing.
         if self._points and pick.position == self._points[-1]:
             return
-        self._set_points([*self._points, pick.position])
-        if self.kind == DISTANCE and len(self._points) == 2:
+        if self._chosen.most and len(self._points) == self._chosen.most:
+            return
+        whole = len(self._picked) == len(self._points) and pick.layer in self._context.scene
+        source = {"layer": pick.layer, "snap": pick.snap or "face"}
+        picked = [*self._picked, source] if whole else []
+        self._set_points([*self._points, pick.position], picked)
+        if len(self._points) == self._chosen.most:
             self._finish()
 
     def _hovered(self, pick: Pick | None) -> None:
@@ -210,7 +243,7 @@ class MeasurePanel(Panel):
             self._preview(None if pick is None else pick.position)
 
     def _step_back(self) -> None:
-        self._set_points(self._points[:-1])
+        self._set_points(self._points[:-1], self._picked[:-1])
 
     def _escape(self) -> None:
         if self._points:
@@ -235,13 +268,18 @@ class MeasurePanel(Panel):
         return self._kind.current()
 
     @property
+    def _chosen(self) -> Kind:
+        return KINDS[self.kind]
+
+    @property
     def points(self) -> list[Point]:
         """Points so far."""
         return list(self._points)
 
     @property
     def _complete(self) -> bool:
-        return len(self._points) == 2 if self.kind == DISTANCE else len(self._points) > 1
+        count, kind = len(self._points), self._chosen
+        return count >= kind.least and (kind.most == 0 or count <= kind.most)
 
     def _kind_changed(self) -> None:
         self._set_points([])
@@ -250,18 +288,19 @@ class MeasurePanel(Panel):
         # None while a line is half typed: the last good points stay, and nothing can be run.
         self.set_primary(tr("Measure"), enabled=False)
         if points is not None:
-            self._points = list(points)
+            if list(points) != self._points:
+                self._points, self._picked = list(points), []
             self._points_changed()
 
-    def _set_points(self, points: list[Point]) -> None:
-        self._points = points
+    def _set_points(self, points: list[Point], picked: Sequence[dict[str, str]] = ()) -> None:
+        self._points, self._picked = points, list(picked)
         self._edit.set_points(points)
         self._points_changed()
 
     def _points_changed(self) -> None:
         self.set_primary(tr("Measure"), enabled=self._complete)
-        self._surface.setVisible(self.kind == POLYLINE)
-        self._surface_title.setVisible(self.kind == POLYLINE)
+        self._surface.setVisible(self._chosen.lays)
+        self._surface_title.setVisible(self._chosen.lays)
         self._instruct()
         if self._points:
             self._list.setCurrentItem(None)
@@ -271,12 +310,12 @@ class MeasurePanel(Panel):
             self._show_selected()
 
     def _instruct(self) -> None:
-        count = len(self._points)
+        count, kind = len(self._points), self._chosen
         if count == 0:
-            text = tr("Click where the measurement begins.")
-        elif self.kind == DISTANCE:
+            text = tr(kind.first)
+        elif count + 1 == kind.most:
             text = tr("Click where it ends. Esc begins anew.")
-        elif count == 1:
+        elif count < kind.least:
             text = tr("Click the next point. Backspace takes one back.")
         else:
             text = tr("Click on, or finish with Enter or a double click.")
@@ -290,22 +329,23 @@ class MeasurePanel(Panel):
             if isinstance(layer.data, RasterData) and layer.data.role == "terrain":
                 self._surface.addItem(layer.name, layer.id)
         self._surface.setCurrentIndex(max(0, self._surface.findData(chosen)))
-        self._surface.setVisible(self.kind == POLYLINE)
-        self._surface_title.setVisible(self.kind == POLYLINE)
+        self._surface.setVisible(self._chosen.lays)
+        self._surface_title.setVisible(self._chosen.lays)
 
     # -- measuring -------------------------------------------------------------------------
 
     def _preview(self, cursor: Point | None) -> None:
         """Draw the rubber band to the cursor with the number beside it, and fill the card."""
-        points = list(self._points)
-        if cursor is not None and not (self.kind == DISTANCE and len(points) > 1):
+        points, kind = list(self._points), self._chosen
+        if cursor is not None and (kind.most == 0 or len(points) < kind.most):
             points.append(cursor)
         drawn = [(p[0], p[1], p[2]) for p in points if len(p) == 3]
         result = self._measure_now(points)
         if result is None:
-            self._context.canvas.show_preview(drawn)
+            self._context.canvas.show_preview(drawn, closed=kind.closed)
             return
-        self._context.canvas.show_preview(drawn, _text(result.values[result.headline]))
+        text = _text(result.values[result.headline])
+        self._context.canvas.show_preview(drawn, text, closed=kind.closed)
         self._show(result.headline, result.values, result.warnings)
 
     def _measure_now(self, points: Sequence[Point]) -> Result | None:
@@ -313,28 +353,28 @@ class MeasurePanel(Panel):
 
         Without the surface, which may lie on a slow disk; it comes with the result.
         """
-        if len(points) < 2 or any(len(point) != 3 for point in points):
+        kind = self._chosen
+        if len(points) < kind.least or any(len(point) != 3 for point in points):
             return None
-        scene, feedback = self._context.scene, Feedback()
-        if self.kind == DISTANCE:
-            asked = DistanceParams(start=points[0], end=points[1])
-            return Distance().compute(Distance().prepare(scene, asked), asked, feedback)
-        line = PolylineParams(points=tuple(points))
-        return Polyline().compute(Polyline().prepare(scene, line), line, feedback)
+        scene = self._context.scene
+        try:
+            asked = kind.validated(points)
+            measure = kind.analysis()
+            return measure.compute(measure.prepare(scene, asked), asked, Feedback())
+        except UserError:
+            return None  # corners on one line, sides that cross: the next point may mend it
 
     def _finish(self) -> None:
         if not self._complete:
             return
-        points = [list(point) for point in self._points]
-        params: dict[str, Any] = {"points": points, "surface": self._surface.currentData()}
-        if self.kind == DISTANCE:
-            params = {"start": points[0], "end": points[1]}
+        surface = self._surface.currentData() if self._chosen.lays else None
+        params = self._chosen.params(self._points, surface, self._picked)
         self._message.dismiss()
         # A task: the window stays fluent however large the surface is.
         self._context.run(self.kind, params, self._done, self._failed)
 
     def _done(self, result: Result) -> None:
-        name = tr("Distance") if result.analysis == DISTANCE else tr("Polyline")
+        name = tr(KINDS[result.analysis].title)
         taken = {record.name for record in self._context.scene.records}
         number = next(n for n in range(1, len(taken) + 2) if f"{name} {n}" not in taken)
         record = self._context.keep(result, f"{name} {number}")
@@ -427,22 +467,42 @@ class MeasurePanel(Panel):
             self.export(Path(path))
 
     def export(self, path: Path) -> None:
-        """Write all measurements to a ``.csv`` or ``.geojson`` file."""
-        georeference = self._context.scene.georeference
-        if path.suffix.lower() == ".csv":
-            # With a byte order mark: Excel takes a CSV without one for the system's old encoding.
-            text, encoding = as_csv(self._records(), georeference), "utf-8-sig"
-        else:
-            text, encoding = as_geojson(self._records(), georeference), "utf-8"
+        """Write all measurements by the file's suffix; a ``.pdf`` is the selected one's sheet."""
         try:
-            path.write_text(text, encoding=encoding, newline="")
+            self._write(path)
         except OSError as error:
             why = error.strerror or str(error)
             self._message.show_message(
                 tr("“{path}” cannot be written: {why}.", path=path, why=why), "bad"
             )
             return
+        except UserError as error:
+            self._message.show_message(str(error), "bad")
+            return
         self._message.show_message(tr("Exported to {path}", path=path), "good", seconds=6)
+
+    def _write(self, path: Path) -> None:
+        georeference, records = self._context.scene.georeference, self._records()
+        suffix = path.suffix.lower()
+        if suffix == ".gpkg":
+            write_geopackage(records, georeference, path)
+        elif suffix == ".pdf":
+            record = self._selected_record()
+            if record is None:
+                raise UsageError(
+                    tr("No measurement is selected."), tr("Select one in the list of measurements.")
+                )
+            words = {name: tr(text) for name, text in NAMES.items()}
+            picture = self._context.canvas.picture()
+            path.write_bytes(sheet_pdf(record, georeference, picture, words))
+        elif suffix in (".xlsx", ".dxf"):
+            make = as_xlsx if suffix == ".xlsx" else as_dxf
+            path.write_bytes(make(records, georeference))
+        elif suffix == ".csv":
+            # With a byte order mark: Excel takes a CSV without one for the system's old encoding.
+            path.write_text(as_csv(records, georeference), encoding="utf-8-sig", newline="")
+        else:
+            path.write_text(as_geojson(records, georeference), encoding="utf-8", newline="")
 
 
 def _text(value: Value) -> str:
@@ -471,7 +531,9 @@ def _record_id(item: QTreeWidgetItem | None) -> str:
 
 
 def _headline_name(record: Record) -> str:
-    return "distance" if "distance" in record.values else "length"
+    kind = KINDS.get(str(record.request.get("analysis", "")))
+    name = kind.headline if kind is not None else ""
+    return name if name in record.values else next(iter(record.values), "")
 
 
 def _headline(record: Record) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from plumbline.api import (
     Table,
     Value,
     crs_units,
+    draw_figure,
     rise_and_fall,
     surface,
     tr,
@@ -280,10 +281,28 @@ def _result(
             "profile": Table((*PLACE, *ids), rows, {"distance": "m", **dict.fromkeys(ids, "m")}),
             "layers": Table(("layer", *names), summary, units),
         },
+        figures={"profile": _figure(sources, stations, heights)},
         warnings=warnings,
         points=tuple((x, y, float(z)) for x, y, z in drawn if math.isfinite(z)),
         headline="length",
     )
+
+
+def _figure(sources: tuple[Surface | Band, ...], stations: Stations, heights: FloatArray) -> bytes:
+    """Draw all layers on one chart; corners of the line are marked."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        for source, z in zip(sources, heights.T, strict=True):
+            axes.plot(stations.distance, z, linewidth=1.2, label=source.name)
+        for corner in stations.corners[1:-1]:
+            axes.axvline(stations.distance[corner], linewidth=0.6, linestyle=":")
+        axes.set_xlabel(tr("Distance (m)"))
+        axes.set_ylabel(tr("Height (m)"))
+        axes.margins(x=0.01)
+        axes.legend(loc="best", frameon=False)
+
+    return draw_figure(paint, (8.0, 3.6))
 
 
 def _summary(distance: FloatArray, z: FloatArray) -> tuple[float | int | None, ...]:

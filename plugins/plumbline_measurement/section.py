@@ -37,8 +37,10 @@ from plumbline.api import (
     VectorData,
     build_obstacles,
     cut_triangles,
+    draw_figure,
     dxf_bytes,
     enclosed_areas,
+    figure_colors,
     obstacle_layers,
     tr,
 )
@@ -348,8 +350,35 @@ def _result(
         },
         tables={"cuts": Table(columns, tuple(found.rows), units)},
         layers=layers,
+        figures={"section": _figure(found.drawing)},
         documents={"section.dxf": dxf_bytes(found.drawing)},
         warnings=warnings,
         points=tuple((p[0], p[1], p[2]) for p in params.line if len(p) == 3),
         headline="area",
     )
+
+
+def _figure(drawing: Drawing) -> bytes:
+    """Draw the section as the DXF has it, both axes at one scale."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        colors = figure_colors()
+        layers = list(dict.fromkeys(name for name, _ in drawing.lines))
+        for name, outline in drawing.outlines:
+            number = layers.index(name.removesuffix(" area")) % len(colors["categorical"])
+            axes.fill(*outline.T, color=colors["categorical"][number], alpha=0.3, linewidth=0)
+        for name, points in drawing.points:
+            axes.plot(*points.T, ".", markersize=1.0, color=colors["muted"], label=name)
+        seen: set[str] = set()
+        for name, line in drawing.lines:
+            number = layers.index(name) % len(colors["categorical"])
+            own = {} if name in seen else {"label": name}
+            axes.plot(*line.T, color=colors["categorical"][number], linewidth=0.9, **own)
+            seen.add(name)
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_xlabel(tr("Distance (m)"))
+        axes.set_ylabel(tr("Height (m)"))
+        axes.legend(loc="best", frameon=False)
+
+    return draw_figure(paint, (8.0, 4.0))

@@ -193,11 +193,59 @@ def test_export(panel: MeasurePanel, context: Any, tmp_path: Path) -> None:
     assert "cannot be written" in panel._message._text.text()
 
 
+def test_areas_angles_and_points(panel: MeasurePanel, context: Any) -> None:
+    """A square of 10 m, its right angle, and a place; the live label follows the third corner."""
+    choose(panel, "measure.area")
+    context.canvas.click(X, Y, 5)
+    context.canvas.click(X + 10, Y, 5)
+    context.canvas.hover(X + 10, Y + 10, 5)
+    points, text = context.canvas.preview
+    assert len(points) == 3
+    assert text.startswith("50")
+    context.canvas.click(X + 10, Y + 10, 5)
+    context.canvas.click(X, Y + 10, 5)
+    context.canvas.finished.emit()
+    choose(panel, "measure.angle")
+    for x, y in ((X + 10, Y), (X, Y), (X, Y + 10)):
+        context.canvas.click(x, y, 5)
+    choose(panel, "measure.point")
+    context.canvas.click(X, Y, 5)
+    area, angle, point = context.scene.records
+    assert area.values["area_horizontal"]["value"] == pytest.approx(100)
+    assert angle.values["angle"]["value"] == pytest.approx(90)
+    assert point.values["z"]["value"] == 5
+    assert [r.name for r in context.scene.records] == ["Area 1", "Angle 1", "Point 1"]
+
+
+def test_sides_that_cross_show_no_number_until_they_do_not(
+    panel: MeasurePanel, context: Any
+) -> None:
+    choose(panel, "measure.area")
+    for x, y in ((0, 0), (10, 10), (10, 0)):
+        context.canvas.click(X + x, Y + y, 5)
+    context.canvas.hover(X, Y + 10, 5)
+    assert context.canvas.preview[1] == ""
+    context.canvas.finished.emit()
+    assert len(context.scene.records) == 1
+
+
+def test_every_format_and_the_sheet(panel: MeasurePanel, context: Any, tmp_path: Path) -> None:
+    context.canvas.click(X, Y, 5)
+    context.canvas.click(X + 3, Y + 4, 5)
+    for suffix in ("csv", "xlsx", "geojson", "gpkg", "dxf", "pdf"):
+        panel.export(tmp_path / f"量测.{suffix}")
+        assert (tmp_path / f"量测.{suffix}").stat().st_size > 100
+    panel._list.setCurrentItem(None)
+    panel.export(tmp_path / "none.pdf")
+    assert "No measurement is selected" in panel._message._text.text()
+    assert not (tmp_path / "none.pdf").exists()
+
+
 def test_the_language_can_change_while_it_is_open(panel: MeasurePanel, context: Any) -> None:
     context.canvas.click(X, Y, 0)
     translator.set_language("zh_CN")
     assert panel._title.text() == "量测"
-    assert panel._kind._buttons[DISTANCE].text() == "距离"
+    assert panel._kind._buttons[DISTANCE].toolTip() == "距离"
     context.canvas.click(X + 3, Y, 0)
     assert context.scene.records[0].name == "距离 1"
 

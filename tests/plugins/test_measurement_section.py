@@ -47,7 +47,8 @@ def scene(tmp_path: Path) -> Scene:
     elements = [Element("hall", "IfcWall"), Element("hut", "IfcSlab")]
     mesh = MeshData(vertices, triangles, elements=elements, element_index=np.repeat([0, 1], 12))
     scene.add(Layer("m", "模型", LayerKind.MESH, mesh, parse_crs(CRS)))
-    points = np.array([[X + t + 0.5, Y + 2.01 + s, Z + 9] for t in range(50) for s in (-1.0, 0.0, 0.2)])
+    aside = (-1.0, 0.0, 0.2)
+    points = np.array([[X + t + 0.5, Y + 2.01 + s, Z + 9] for t in range(50) for s in aside])
     cloud = PointCloudData(points, {"classification": np.repeat([2, 6], 75).astype(np.uint8)})
     scene.add(Layer("c", "点云", LayerKind.POINTCLOUD, cloud, parse_crs(CRS)))
     heights = np.broadcast_to(Z + 0.1 * (np.arange(120) + 0.5 - 20), (80, 120)).copy()

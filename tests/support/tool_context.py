@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from PIL import Image
 from psygnal import Signal
 
 from plumbline.analysis import runner
@@ -81,6 +83,11 @@ class FakeCanvas:
 
     def zoom_to(self, bounds: Bounds) -> None:
         self.zoomed.append(bounds)
+
+    def picture(self) -> bytes:
+        stream = io.BytesIO()
+        Image.new("RGB", (160, 100), (90, 120, 150)).save(stream, "PNG")
+        return stream.getvalue()
 
     def set_sun(self, azimuth_grid: float | None, elevation: float = 0.0) -> None:
         self.sun = None if azimuth_grid is None else (azimuth_grid, elevation)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QElapsedTimer, QObject, QPointF, Qt, QTimer
+from PySide6.QtCore import QBuffer, QElapsedTimer, QObject, QPointF, Qt, QTimer
 
 from plumbline.api import Bounds, Camera, Layer, LayerStyle, Pick
 from plumbline.ui_kit.context import Mark, Point
@@ -84,11 +84,20 @@ class ToolChannel(QObject):
         """Show a box."""
         self._canvas.frame(bounds)
 
+    def picture(self) -> bytes:
+        """Return what the canvas shows as PNG."""
+        buffer = QBuffer()
+        buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+        self._canvas.interactor.grabFramebuffer().save(buffer, "PNG")
+        return bytes(buffer.data().data())
+
     def set_sun(self, azimuth_grid: float | None, elevation: float = 0.0) -> None:
         """Light the scene from the sun and cast shadows; None goes back to the plain light.
 
         Shadows are drawn at most once a frame, however fast a slider is moved.
         """
+        if azimuth_grid is None and self._sun[0] is None:
+            return
         self._sun = (azimuth_grid, elevation)
         if not self._light.isActive():
             self._light.start()

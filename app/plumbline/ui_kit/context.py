@@ -99,6 +99,9 @@ class CanvasTool(Protocol):
     def zoom_to(self, bounds: Bounds) -> None:
         """Show a box."""
 
+    def picture(self) -> bytes:
+        """Return what the canvas shows as PNG."""
+
     def set_sun(self, azimuth_grid: float | None, elevation: float = 0.0) -> None:
         """Light the scene from the sun and cast shadows; None goes back to the plain light.
 
