@@ -23,7 +23,6 @@ from plumbline.analysis.references import resolve
 from plumbline.analysis.registry import registry
 from plumbline.analysis.validation import InvalidParamsError, validate
 from plumbline.api import (
-    Bounds,
     EntityRef,
     Layer,
     LayerStyle,
@@ -31,8 +30,6 @@ from plumbline.api import (
     Problem,
     Result,
     UserError,
-    entity_bounds,
-    entity_ids,
     surface,
     tr,
 )
@@ -44,18 +41,15 @@ from plumbline.ui_kit.fields import ComboBox, MessageBar, ProgressRow
 from plumbline.ui_kit.forms import ParameterForm
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow
-from plumbline.ui_kit.outlines import entities_of_selection, outline_of_selection
 from plumbline.ui_kit.panel import Panel
 from plumbline.ui_kit.picking import Picker
-from plumbline.ui_kit.result_table import place_of_row
+from plumbline.ui_kit.result_links import entity_of_row, show_row
 from plumbline.ui_kit.result_view import ResultView
 from plumbline.ui_kit.run_history import Run, RunHistory
-from plumbline.ui_kit.scene_editors import LayersEditor
+from plumbline.ui_kit.selections import selected_values, selection_fields
 
 #: Milliseconds without a change after which the analysis is asked what is wrong.
 CHECK_AFTER = 300
-#: Half a side of the box that is shown around a place, metres.
-AROUND = 40.0
 RESULT = "result"
 
 
@@ -274,32 +268,14 @@ class AnalysisPanel(Panel):
 
     def _selection_changed(self) -> None:
         self._from_selection.setVisible(
-            bool(self.context.scene.selection and self._ids and self._selection_fields())
+            bool(self._forms and self.context.scene.selection and selection_fields(self.form))
         )
-
-    def _selection_fields(self) -> list[str]:
-        """Return the fields that a selection can fill: entities first, then an outline."""
-        specs = [] if not self._forms else self.form.specs()
-        names = {spec.name for spec in specs}
-        for spec in specs:
-            editor = self.form.editor(spec.name)
-            if isinstance(editor, LayersEditor) and editor.takes_entities:
-                return [spec.name]
-        if {"layer", "entities"} <= names:
-            return ["layer", "entities"]
-        return [spec.name for spec in specs if spec.closed][:1]
 
     def _take_selection(self) -> None:
         """Put what is selected into the form: its entities, or its outline."""
-        scene, names = self.context.scene, self._selection_fields()
+        names = selection_fields(self.form)
         try:
-            if len(names) == 2:
-                (chosen, *_others) = entities_of_selection(scene)
-                self.form.set_values({name: chosen[name] for name in names})
-            elif isinstance(self.form.editor(names[0]), LayersEditor):
-                self.form.set_values({names[0]: entities_of_selection(scene)})
-            else:
-                self.form.set_values({names[0]: outline_of_selection(scene)})
+            self.form.set_values(selected_values(self.context.scene, self.form, names))
         except UserError as error:
             self._message.show_message(str(error), "warn")
             return
@@ -545,36 +521,13 @@ class AnalysisPanel(Panel):
     def row_chosen(self, table: str, row: dict[str, Any]) -> None:
         """Show where a row of a table is: select its entity, or go to its place."""
         ref = self.entity_of_row(row)
-        place = place_of_row(row)
-        if ref is not None:
-            self.context.scene.select([ref])
-            box = entity_bounds(self.context.scene[ref.layer], ref.entity)
-            if box is not None:
-                self.context.canvas.zoom_to(box)
-        elif place is not None:
-            x, y, z = place
-            whole = self.context.scene.bounds
-            z = z if z is not None else float(whole.center[2]) if whole else 0.0
-            self.context.canvas.zoom_to(
-                Bounds(x - AROUND, y - AROUND, z - AROUND, x + AROUND, y + AROUND, z + AROUND)
-            )
+        show_row(self.context, row, ref)
 
     def entity_of_row(self, row: Mapping[str, Any]) -> EntityRef | None:
         """Return the entity that a row names: in its own layer, or in one of the request's."""
-        entity = str(row.get("entity") or row.get("id") or "")
-        if not entity:
-            return None
-        scene = self.context.scene
         named = str(row.get("layer") or "")
         layers = [named] if named else self._layers_of_request()
-        return next(
-            (
-                EntityRef(layer, entity)
-                for layer in layers
-                if layer in scene and entity in entity_ids(scene[layer])
-            ),
-            None,
-        )
+        return entity_of_row(self.context.scene, row, layers)
 
     def _layers_of_request(self) -> list[str]:
         result = self.view.result

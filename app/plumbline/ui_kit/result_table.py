@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,12 +199,3 @@ class ResultTable(QWidget):
     def _choose(self, index: Index) -> None:
         if index.isValid():
             self.row_chosen.emit(self._cells(index))
-
-
-def place_of_row(row: Mapping[str, Any]) -> tuple[float, float, float | None] | None:
-    """Return where a row is: its x, y and, where it has one, z; None for a row without a place."""
-    for before in ("", "target_", "obstruction_"):
-        x, y, z = (row.get(f"{before}{axis}") for axis in "xyz")
-        if isinstance(x, int | float) and isinstance(y, int | float):
-            return float(x), float(y), float(z) if isinstance(z, int | float) else None
-    return None

@@ -1,10 +1,42 @@
-"""What is selected, as an analysis wants it: entities by layer, or the outline of an area."""
+"""What is selected, as a form wants it: entities by layer, or the outline of an area."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from plumbline.api import RefusedError, Scene, VectorData, tr
+from plumbline.ui_kit.forms import ParameterForm
+from plumbline.ui_kit.scene_editors import LayersEditor
+
+
+def selection_fields(form: ParameterForm) -> list[str]:
+    """Return the fields that a selection can fill: entities first, then an outline."""
+    specs = form.specs()
+    for spec in specs:
+        editor = form.editor(spec.name)
+        if isinstance(editor, LayersEditor) and editor.takes_entities:
+            return [spec.name]
+    if {"layer", "entities"} <= {spec.name for spec in specs}:
+        return ["layer", "entities"]
+    return [spec.name for spec in specs if spec.closed][:1]
+
+
+def selected_values(scene: Scene, form: ParameterForm, names: Sequence[str]) -> dict[str, Any]:
+    """Return what is selected as values of these fields.
+
+    Raises
+    ------
+    RefusedError
+        If an outline is wanted and what is selected has none.
+    """
+    if len(names) == 2:
+        # The fields name one layer: that of what was selected first.
+        chosen = entities_of_selection(scene)[0]
+        return {name: chosen[name] for name in names}
+    if isinstance(form.editor(names[0]), LayersEditor):
+        return {names[0]: entities_of_selection(scene)}
+    return {names[0]: outline_of_selection(scene)}
 
 
 def entities_of_selection(scene: Scene) -> tuple[dict[str, Any], ...]:
