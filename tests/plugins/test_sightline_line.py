@@ -242,7 +242,8 @@ def test_the_truth_of_the_demo_holds(demo_district: Path) -> None:
     pairs = truth["sightlines"]
     assert {pair["visible"] for pair in pairs} == {True, False}
     for pair in pairs:
-        (row,) = rows(line(scene, pair["observer"], [pair["target"]], *named))
+        result = line(scene, pair["observer"], [pair["target"]], *named)
+        (row,) = rows(result)
         assert bool(row["visible"]) == pair["visible"], pair["name"]
         assert row["distance"] == pytest.approx(pair["distance"], abs=1e-3)
         if pair["visible"]:
@@ -250,4 +251,6 @@ def test_the_truth_of_the_demo_holds(demo_district: Path) -> None:
         else:
             # Deepest where a step of 0.2 m finds it; parapets stand a little higher.
             assert row["clearance"] <= pair["clearance"] + 0.5
-            assert row["raise_target"] > 0
+            # One of the eyes is in a house: from there no height helps.
+            inside = any("lies inside" in text for text in result.warnings)
+            assert row["raise_target"] is None if inside else row["raise_target"] > 0

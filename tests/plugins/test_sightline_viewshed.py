@@ -162,6 +162,21 @@ def test_a_box_hides_what_similar_triangles_say(tmp_path: Path) -> None:
     assert number(result, "facade_area") == pytest.approx(2 * (80 * 31 + 10 * 31 + 80 * 10))
 
 
+def test_the_origin_of_the_scene_moves_no_answer(tmp_path: Path) -> None:
+    """Window, command line and replay choose different ones."""
+    houses = {f"h{n}": box((30 * n, 0, 0), (30 * n + 20, 25, 60 + 7 * n)) for n in range(8)}
+    moved = {name: (points + [*AT, 0], cells) for name, (points, cells) in houses.items()}
+    layers = [terrain(tmp_path, hills()), bodies(moved)]
+    one, two = (
+        look(held(*layers, origin=origin), [*AT, 90.0], ["terrain", "city"])
+        for origin in ((X, Y, 0.0), (0.0, 0.0, 0.0))
+    )
+    assert one.values == two.values
+    assert np.array_equal(grid(one), grid(two))
+    painted = [r.layers["faces_city"].data.scalars["visible"] for r in (one, two)]  # type: ignore[union-attr]
+    assert np.array_equal(*painted)
+
+
 def ball(radius: float, n: int = 60) -> Layer:
     """Return a sphere about a point 200 m over `AT`, outward triangles."""
     latitude, longitude = np.meshgrid(

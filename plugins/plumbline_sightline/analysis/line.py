@@ -44,7 +44,13 @@ from plumbline.api import (
     rise_over,
     tr,
 )
-from plumbline_sightline.analysis.viewshed_standing import Stand, Standing, box_of, standing
+from plumbline_sightline.analysis.viewshed_standing import (
+    Stand,
+    Standing,
+    anchored,
+    box_of,
+    standing,
+)
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -199,7 +205,7 @@ class Line(Analysis[LineParams]):
         return list(dict.fromkeys(params.obstacles))
 
     def prepare(self, scene: Scene, params: LineParams) -> Sight:
-        return Sight(obstacle_layers(scene, params.obstacles), scene.georeference)
+        return Sight(anchored(obstacle_layers(scene, params.obstacles)), scene.georeference)
 
     def compute(self, inputs: Sight, params: LineParams, feedback: Feedback) -> Result:
         radius = math.inf
@@ -340,6 +346,6 @@ def _drawn(lines: Lines, rows: list[tuple[Any, ...]], crs: CRS | None) -> Layer:
     frame_ = geopandas.GeoDataFrame(columns, geometry=shapes, crs=crs, index=index)
     style = LayerStyle(color_by="attribute", attribute="visible", line_width=3.0)
     return Layer(
-        "sightlines", tr("Lines of sight"), LayerKind.RESULT, VectorData(frame_, True), crs,
+        "sightlines", tr("Lines of sight"), LayerKind.VECTOR, VectorData(frame_, True), crs,
         style=style,
     )  # fmt: skip

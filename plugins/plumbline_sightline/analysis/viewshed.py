@@ -35,6 +35,7 @@ from plumbline_sightline.analysis.skyline import azimuth_problems
 from plumbline_sightline.analysis.viewshed_answer import Answer, Question
 from plumbline_sightline.analysis.viewshed_raster import raster_viewshed
 from plumbline_sightline.analysis.viewshed_scene import scene_viewshed
+from plumbline_sightline.analysis.viewshed_standing import anchored
 
 MAX_OBSERVERS = 1000
 OBSERVERS = ("observer", "x", "y", "z", "ground", "visible_area", "visible_share")
@@ -235,7 +236,7 @@ class Viewshed(Analysis[ViewshedParams]):
 
     def prepare(self, scene: Scene, params: ViewshedParams) -> Question:
         first = params.observer[0]
-        layers = obstacle_layers(scene, self.layers(params))
+        layers = anchored(obstacle_layers(scene, self.layers(params)))
         turn, _ = north_at(scene.georeference, first)
         radius = math.inf
         if params.curvature:

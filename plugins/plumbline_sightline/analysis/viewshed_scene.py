@@ -353,7 +353,7 @@ def _faces(
     return Layer(
         f"faces_{layer}",
         tr("Visible faces"),
-        LayerKind.RESULT,
+        LayerKind.MESH,
         data,
         question.georeference.crs,
         style=style,

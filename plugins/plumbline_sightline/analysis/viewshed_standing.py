@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plumbline.api import (
     EmbreeCaster,
     Feedback,
+    Frame,
     ObstacleLayers,
     Obstacles,
     Point,
@@ -268,6 +269,20 @@ def _same(one: Sequence[Any], two: Sequence[Any]) -> bool:
         a is b or (isinstance(a, plain) and a == b) or (hasattr(a, "model_dump") and a == b)
         for a, b in zip(one, two, strict=True)
     )
+
+
+def anchored(layers: ObstacleLayers) -> ObstacleLayers:
+    """Return a snapshot in a frame that depends on its layers alone.
+
+    Rounding to float32 depends on where zero is; a scene's origin differs between window, command
+    line and replay, and the answer shall not.
+    """
+    bounds = [one.layer.bounds for one in layers.layers]
+    low = np.array([(b.xmin, b.ymin) for b in bounds if b is not None]).reshape(-1, 2)
+    if len(low) == 0:
+        return layers
+    x, y = (np.floor(low.min(axis=0) / 1000.0) * 1000.0).tolist()
+    return replace(layers, frame=Frame.of(layers.frame.georeference, (x, y, 0.0)))
 
 
 def box_of(layers: ObstacleLayers, points: Sequence[Point], reach: float | None) -> Box | None:
