@@ -6,9 +6,9 @@ Everything that a user of such a tool expects is in `AnalysisPanel`; a plugin ad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from plumbline.api import N_
+from plumbline.api import N_, MeshData, RasterData, TilesData
 from plumbline.ui_kit.analysis_panel import AnalysisPanel
 from plumbline.ui_kit.context import ToolContext
 
@@ -67,3 +67,15 @@ class SectionPanel(AnalysisPanel):
 
     def __init__(self, context: ToolContext) -> None:
         super().__init__(context, ANALYSES, title=N_("Section"), icon="section")
+
+    def filled(self, analysis: str) -> dict[str, Any]:
+        """Start with what is in sight: the ground and what stands on it."""
+        scene = self.context.scene
+        seen = [layer for layer in scene if scene.is_visible(layer.id)]
+        ids = [
+            layer.id
+            for layer in seen
+            if isinstance(layer.data, MeshData | TilesData)
+            or (isinstance(layer.data, RasterData) and layer.data.role == "terrain")
+        ]
+        return {"layers": ids} if analysis not in ("measure.clearance", "measure.height") else {}

@@ -72,7 +72,6 @@ def test_typed_points_have_no_uncertainty(scene: Scene) -> None:
         ("cloud", 10 / 21 / math.sqrt(12)),
         ("als", math.hypot(10 / 21 / math.sqrt(12), 0.05)),
         ("mesh", 2 / math.sqrt(12)),
-        ("bim", 0.0),
     ],
 )
 def test_the_layer_says_how_sure(scene: Scene, layer: str, sigma: float) -> None:
@@ -86,6 +85,16 @@ def test_the_layer_says_how_sure(scene: Scene, layer: str, sigma: float) -> None
     assert bool(result.warnings) == (layer != "als")
     assert [row["id"] for row in result.provenance["inputs"]] == [layer]
     assert result.params["picked"][0]["snap"] == "point"
+
+
+def test_models_that_state_no_accuracy_have_none_and_not_zero(scene: Scene) -> None:
+    picked = [{"layer": "bim", "snap": "vertex"}] * 2
+    result = run("measure.distance", scene, start=START, end=END, picked=picked)
+    assert result.values["distance"].uncertainty is None
+    model = scene["bim"]
+    model.metadata["accuracy"] = 0.02
+    result = run("measure.distance", scene, start=START, end=END, picked=picked)
+    assert result.values["distance"].uncertainty == pytest.approx(2 * math.sqrt(2) * 0.02)
 
 
 def test_lines_areas_and_heights_too(scene: Scene) -> None:

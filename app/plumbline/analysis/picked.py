@@ -92,6 +92,9 @@ def _sigma(scene: Scene, layer: Layer) -> tuple[float, str]:
     stated = layer.metadata.get("accuracy")
     if isinstance(stated, int | float) and not isinstance(stated, bool) and stated > 0:
         return math.hypot(resolution_sigma(fine), float(stated)), ""
+    if fine == 0:
+        # Exact as drawn; how well it was surveyed nobody says, and that is not 0.
+        return math.nan, ""
     note = tr(
         "“{name}” states no accuracy: the uncertainty holds its resolution of {size:.3f} m only.",
         name=layer.name,
