@@ -58,12 +58,14 @@ for name, path in (("small", sys.argv[1]), ("large", sys.argv[2])):
 """
 
 
-def shortest(work: Callable[[], Any], runs: int = 3) -> float:
+def shortest(
+    work: Callable[[], Any], runs: int = 3, clock: Callable[[], float] = time.perf_counter
+) -> float:
     times = []
     for _ in range(runs):
-        start = time.perf_counter()
+        start = clock()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return min(times)
 
 
@@ -201,8 +203,11 @@ def test_rays_through_a_city_against_bare_embree() -> None:
 
     times: dict[str, list[float]] = {"bare": [], "one": [], "all": []}
     for _ in range(4):
-        times["bare"].append(shortest(bare, 1))
-        times["one"].append(shortest(lambda: blocked(caster, eye, targets, threads=1), 1))
+        # One thread by its own processor time, so that others on the machine do not count.
+        times["bare"].append(shortest(bare, 1, time.thread_time))
+        times["one"].append(
+            shortest(lambda: blocked(caster, eye, targets, threads=1), 1, time.thread_time)
+        )
         times["all"].append(shortest(lambda: blocked(caster, eye, targets), 1))
     assert np.array_equal(blocked(caster, eye, targets), bare() >= 0)
     alone, one, every = (min(times[name]) for name in ("bare", "one", "all"))
@@ -210,7 +215,7 @@ def test_rays_through_a_city_against_bare_embree() -> None:
     print(
         f"\n4 000 000 rays, 2 000 000 triangles: bare embreex {rate / alone:.1f} million rays/s on "
         f"one thread, ours {rate / one:.1f} on one ({alone / one:.2f} of it), {rate / every:.1f} "
-        f"on {threads_here()} ({alone / every:.2f} of it)"
+        f"on {threads_here()} by the clock"
     )
     assert alone / one >= 0.85
 

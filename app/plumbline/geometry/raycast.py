@@ -121,9 +121,10 @@ class EmbreeCaster:
         for start in range(0, len(starts), BATCH):
             feedback.check()
             part = slice(start, start + BATCH)
-            origins = (starts[part] - self._origin).astype(np.float32)
+            origins, ways = np.empty((2, *starts[part].shape), dtype=np.float32)
+            np.subtract(starts[part], self._origin, out=origins, casting="same_kind")
             # Not of unit length: Embree counts distance in lengths of the direction.
-            ways = (ends[part] - starts[part]).astype(np.float32)
+            np.subtract(ends[part], starts[part], out=ways, casting="same_kind")
             found = self._scene.run(origins, ways, dists=whole[: len(ways)], query="OCCLUDED")
             meets[part] = found >= 0
         return meets
