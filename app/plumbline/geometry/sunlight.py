@@ -501,10 +501,11 @@ class _Job:
         assert self.occluder.tree is not None
         directions = self.track.directions[samples]
         wanted = np.empty((len(everyone), len(samples)), dtype=np.bool_)
-        for k, instant in enumerate(samples):
-            wanted[:, k] = self.track.up[instant] & self.receivers.facing(
-                self.rows, np.broadcast_to(directions[k], (len(everyone), 3))
-            )
+        wanted[:] = self.track.up[samples]
+        if self.receivers.normals is not None:
+            for k in np.flatnonzero(self.track.up[samples]):
+                rays = np.broadcast_to(directions[k], (len(everyone), 3))
+                wanted[:, k] = self.receivers.facing(self.rows, rays)
         local = self.origins - self.occluder.origin
         times = TimeTree.of(directions)
 
@@ -513,7 +514,7 @@ class _Job:
             return self.occluder.first(self.origins[row], directions[sample])
 
         state = verdicts(self.occluder.tree, times, local, wanted, cast)
-        row, sample = np.nonzero(state == ASK)
+        row, sample = np.divmod(np.flatnonzero(state == ASK), len(samples))
         lit: BoolArray = state == LIT
         for part in np.array_split(np.arange(len(row)), 1 + len(row) // RAYS):
             lit[row[part], sample[part]] = self.lit(row[part], samples[sample[part]])
@@ -521,7 +522,8 @@ class _Job:
 
     def changes(self, lit: BoolArray) -> _Changes:
         """Return the changes of light between neighbouring samples, each pinned down."""
-        row, sample = np.nonzero(lit[:, 1:] != lit[:, :-1])
+        changed = np.flatnonzero(lit[:, 1:] != lit[:, :-1])
+        row, sample = np.divmod(changed, lit.shape[1] - 1)
         ends = lit[row, sample]
         low = sample * self.track.between
         high = low + self.track.between

@@ -1,19 +1,23 @@
 """Most verdicts of a day's sunlight without casting: cells of receivers and times, split as needed.
 
-A cell is a block of neighbouring receivers during a stretch of the sun's course. Triangles are
-compared with all of its rays at once, by the signed distance at which rays pass an edge: bounded
-over the cell, it tells that a triangle blocks all rays of the cell (which is dark then), or none
-(it is left out), or that it is not sure. A cell with no triangle left is lit. Any other is halved,
-in space or in time, whichever the doubt comes from, and looks at the triangles left only. What is
-still in doubt at one receiver and one sample, within the rounding of Embree's float32, is left to
-Embree; so is a cell for which casting costs less than splitting. The verdicts are therefore those
-of casting every receiver at every sample, and the cost follows the edges of shadows, not the
-number of receivers times samples.
+A cell is a block of neighbouring receivers during a stretch of the sun's course; one of its rays is
+cast. What a ray meets can change only where it passes an outline (an edge behind which, as the ray
+sees it, no triangle goes on) or where its origin passes a triangle. So a cell is decided
+
+* if no outline passes through its rays: all have the verdict of the one that was cast;
+* if the surface around the triangle that was met covers all rays: whatever lies behind it;
+* if all outlines lie on one line (the eaves of a house): the rays on either side of it are of one
+  kind, and one more ray tells of the other side.
+
+Any other cell is halved, in space or in time, whichever the doubt comes from, until casting it
+costs less. What passes an outline closer than the rounding of Embree's float32 is left to Embree.
+The verdicts are therefore those of casting every receiver at every sample, and the cost follows the
+corners of shadows, not the number of receivers times samples.
 
 For an edge from v to w and a ray from p in direction d, ``h = d · ((w - p) × (v - p))`` is the
 edge's length times the signed distance between edge and ray times the sine of their angle. It is
-linear in d and in p, so its bounds over boxes of both are exact up to the term in both. A ray
-passes through a triangle if all three have one sign, and beside it if two differ.
+linear in d and in p, so its bounds over boxes of both are exact up to the term in both, which is
+added. A ray passes through a triangle if all three have one sign, and beside it if two differ.
 """
 
 from __future__ import annotations
@@ -26,11 +30,11 @@ from numpy.typing import NDArray
 
 from plumbline.core.data import AnyArray, FloatArray
 
-#: Triangles of a leaf of the tree.
-LEAF = 4
+#: Triangles of a leaf of the tree: a box is looked at in a fifth of the time of a triangle.
+LEAF = 1
 
 #: Receivers and samples (two to this power) of the largest cells.
-BLOCK, TIME_LEVEL = 64, 5
+BLOCK, TIME_LEVEL = 16, 4
 
 DARK, LIT, ASK = 0, 1, 2
 
@@ -55,6 +59,8 @@ class TriangleTree:
         How far float32 may move a corner or an origin, metres.
     rank : (M,) int64
         Place in `corners` of each triangle as it was given.
+    sheet : (M,) bool
+        Triangles of a height field on which the receivers lie.
     """
 
     corners: FloatArray
@@ -62,9 +68,12 @@ class TriangleTree:
     boxes: FloatArray
     margin: float
     rank: NDArray[np.int64]
+    sheet: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, corners: FloatArray, reach: float) -> TriangleTree:
+    def of(
+        cls, corners: FloatArray, reach: float, sheet: NDArray[np.bool_] | None = None
+    ) -> TriangleTree:
         """Build the tree of triangles ``(M, 3, 3)``; `reach` bounds all coordinates from 0."""
         order = curve_order(corners.mean(axis=1))
         corners = np.ascontiguousarray(corners[order])
@@ -83,7 +92,9 @@ class TriangleTree:
             high[leaves : 2 * leaves] = high[part].reshape(-1, 2, 3).max(axis=1)
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
-        return cls(corners, neighbours(corners), np.hstack([low, high]), margin, rank)
+        flags = np.zeros(len(order), dtype=np.bool_) if sheet is None else sheet[order]
+        boxes = np.hstack([low, high])
+        return cls(corners, neighbours(corners), boxes, margin, rank, flags)
 
 
 def neighbours(corners: FloatArray) -> NDArray[np.int64]:
@@ -194,33 +205,50 @@ def verdicts(
     from plumbline.geometry import sunlight_kernel
 
     state = np.zeros(wanted.shape, dtype=np.uint8)
+    origins = np.ascontiguousarray(origins)
     cells = _largest_cells(wanted)
     while len(cells):
         stretch = 1 << cells[:, 2]
-        sample = cells[:, 3] * stretch + stretch // 2
-        found = cast((cells[:, 0] + cells[:, 1]) // 2, np.minimum(sample, wanted.shape[1] - 1))
+        sample = np.minimum(cells[:, 3] * stretch + stretch // 2, wanted.shape[1] - 1)
+        found = cast((cells[:, 0] + cells[:, 1]) // 2, sample)
         found = np.where(found >= 0, tree.rank[found], -1)
         halves = np.empty((2 * len(cells), 4), dtype=np.int64)
-        count = sunlight_kernel.judge(
-            (tree.corners, tree.neighbours, tree.boxes, tree.margin),
+        rims, probes = np.empty((len(cells), 7)), np.empty((len(cells), 8), dtype=np.int64)
+        count, ringed = sunlight_kernel.judge(
+            (tree.corners, tree.neighbours, tree.boxes, tree.sheet, tree.margin),
             times.offsets,
             times.rows,
-            np.ascontiguousarray(origins),
+            origins,
             state,
             cells,
             found,
             halves,
+            rims,
+            probes,
         )
-        cells = halves[:count]
-    state[~wanted] = DARK
+        cells, rims, probes = halves[:count], rims[:ringed], probes[:ringed]
+        answers = np.full((ringed, 2), ASK, dtype=np.uint8)
+        for side in range(2):
+            row, sample = probes[:, 4 + 2 * side], probes[:, 5 + 2 * side]
+            there = np.flatnonzero(row >= 0)
+            dark = cast(row[there], sample[there]) >= 0
+            answers[there, side] = np.where(dark, DARK, LIT)
+        sunlight_kernel.settle(rims, probes, answers, origins, times.rows, state, tree.margin)
+    state *= wanted  # DARK is 0
     return state
 
 
 def _largest_cells(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return the cells to begin with, where any verdict is needed."""
     step = 2**TIME_LEVEL
-    some = np.add.reduceat(wanted, np.arange(0, wanted.shape[0], BLOCK), axis=0)
-    some = np.add.reduceat(some, np.arange(0, wanted.shape[1], step), axis=1)
+    first = np.arange(0, len(wanted), BLOCK)
+    blocks, stretches = len(first), -(-wanted.shape[1] // step)
+    some = np.ones((blocks, stretches), dtype=np.bool_)
+    if not wanted.all():
+        for n in range(stretches):
+            some[:, n] = np.logical_or.reduceat(
+                wanted[:, n * step : (n + 1) * step].any(axis=1), first
+            )
     block, stretch = np.nonzero(some)
     last = np.minimum((block + 1) * BLOCK, len(wanted))
     return np.column_stack([block * BLOCK, last, np.full_like(block, TIME_LEVEL), stretch])

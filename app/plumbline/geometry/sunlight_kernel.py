@@ -21,22 +21,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Rounding that a ray test of Embree's may add up, for each metre of way.
 ROUNDING = 32 * EPSILON
 #: Cells of so few rays are cast: that costs less than a proof.
-SMALL = 8
-#: Triangles of a patch that are looked at before a cell is rather halved.
-PATCH = 48
+SMALL = 32
+#: Triangles of a patch, and in a beam, that are looked at before a cell is rather halved.
+PATCH, SEEN = 48, 64
+#: Edges whose ends are no farther than this off a line lie on it, metres.
+STRAIGHT = 2e-5
 
 
 def compiled(function: F) -> F:
     """Compile a function at its first call."""
-    result: F = njit(nogil=True, error_model="numpy")(function)
+    # Sums may be regrouped and joined with products; infinities keep their meaning.
+    loose = {"contract", "reassoc", "arcp", "nsz"}
+    result: F = njit(nogil=True, error_model="numpy", fastmath=loose)(function)
     return result
 
 
 @compiled
-def edge(beam: AnyArray, v: AnyArray, w: AnyArray, margin: float) -> tuple[float, float, float]:
+def edge(
+    beam: AnyArray, corners: AnyArray, triangle: int, side: int, margin: float
+) -> tuple[float, float, float]:
     """Return ``h`` of an edge at the middle of a beam, and its bounds from space and from time."""
-    ax, ay, az = v[0] - beam[0], v[1] - beam[1], v[2] - beam[2]
-    ex, ey, ez = w[0] - v[0], w[1] - v[1], w[2] - v[2]
+    # Numbers are read one by one: a slice of an array would be counted, which takes longer.
+    after = side + 1 if side < 2 else 0
+    vx, vy, vz = corners[triangle, side, 0], corners[triangle, side, 1], corners[triangle, side, 2]
+    ax, ay, az = vx - beam[0], vy - beam[1], vz - beam[2]
+    ex = corners[triangle, after, 0] - vx
+    ey = corners[triangle, after, 1] - vy
+    ez = corners[triangle, after, 2] - vz
     hx, hy, hz = beam[3], beam[4], beam[5]
     dx, dy, dz = beam[6], beam[7], beam[8]
     rx, ry, rz = beam[12], beam[13], beam[14]
@@ -61,10 +72,18 @@ def plane(
 
     Where both are sure, the plane lies ahead of all rays (one sign) or behind (two).
     """
-    a, b, c = corners[triangle, 0], corners[triangle, 1], corners[triangle, 2]
-    ax, ay, az = a[0] - beam[0], a[1] - beam[1], a[2] - beam[2]
-    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    ox, oy, oz = corners[triangle, 0, 0], corners[triangle, 0, 1], corners[triangle, 0, 2]
+    ax, ay, az = ox - beam[0], oy - beam[1], oz - beam[2]
+    ux, uy, uz = (
+        corners[triangle, 1, 0] - ox,
+        corners[triangle, 1, 1] - oy,
+        corners[triangle, 1, 2] - oz,
+    )
+    vx, vy, vz = (
+        corners[triangle, 2, 0] - ox,
+        corners[triangle, 2, 1] - oy,
+        corners[triangle, 2, 2] - oz,
+    )
     nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     offset = nx * ax + ny * ay + nz * az
     slope = nx * beam[6] + ny * beam[7] + nz * beam[8]
@@ -77,28 +96,37 @@ def plane(
 
 
 @compiled
-def misses(
+def crossings(
     beam: AnyArray, corners: AnyArray, triangle: int, margin: float
-) -> tuple[bool, float, float]:
-    """Tell whether all rays of a beam surely miss a triangle; else the doubt, by space and time."""
-    above = below = False
+) -> tuple[int, bool, bool, float, float]:
+    """Return which edges of a triangle rays may cross, as bits, and whether all surely miss it.
+
+    The third answer is whether all rays surely see it from one side and ahead. Then the doubt of
+    the edges, by space and by time.
+    """
+    offset, slope, loose, turn, size, far = plane(beam, corners, triangle, margin)
+    faces = abs(slope) > turn
+    placed = faces and abs(offset) > loose
+    if placed and (offset > 0) != (slope > 0):
+        return 0, True, False, 0.0, 0.0
+    crossed = 0
+    above = below = outside = False
     by_space = by_time = 0.0
     for side in range(3):
-        after = side + 1 if side < 2 else 0
-        h, space, time = edge(beam, corners[triangle, side], corners[triangle, after], margin)
-        if h > space + time:
-            above = True
-        elif h < -space - time:
-            below = True
+        h, space, time = edge(beam, corners, triangle, side, margin)
+        if abs(h) > space + time:
+            above, below = above or h > 0, below or h < 0
+            # Inside, h has the sign of -slope.
+            outside = outside or (faces and (h > 0) == (slope > 0))
         else:
+            crossed += 1 << side
             by_space += space
             by_time += time
-        if above and below:
-            return True, 0.0, 0.0
-    offset, slope, loose, turn, size, _ = plane(beam, corners, triangle, margin)
-    if abs(offset) > loose and abs(slope) > turn and (offset > 0) != (slope > 0):
-        return True, 0.0, 0.0
-    return False, by_space / size, by_time / size
+    if outside or (above and below):
+        return 0, True, False, 0.0, 0.0
+    if crossed == 0:
+        by_space, by_time = loose, turn * far
+    return crossed, False, placed, by_space / size, by_time / size
 
 
 @compiled
@@ -109,72 +137,136 @@ def covered(
     first: int,
     margin: float,
     patch: AnyArray,
+    rim: AnyArray,
 ) -> tuple[bool, float, float]:
     """Tell whether all rays surely meet the surface around a triangle that one of them meets.
 
     The place where a ray meets the surface moves as the ray does. It leaves a triangle across an
     edge, and goes on where the neighbour lies on the other side of the edge as the rays see it.
-    Else return the doubt, by space and time.
+    Edges where it does not go on may lie on one line, written into `rim`: then all rays on the
+    inner side of it meet the surface. Else return the doubt, by space and time.
     """
     patch[0] = first
     count, done = 1, 0
     while done < count:
         triangle = patch[done]
         done += 1
-        offset, slope, loose, turn, size, far = plane(beam, corners, triangle, margin)
-        faces = abs(slope) > turn
-        crossed = 0
-        above = below = outside = False
-        by_space = by_time = 0.0
-        for side in range(3):
-            after = side + 1 if side < 2 else 0
-            h, space, time = edge(beam, corners[triangle, side], corners[triangle, after], margin)
-            if abs(h) > space + time:
-                above, below = above or h > 0, below or h < 0
-                # Inside, h has the sign of -slope.
-                outside = outside or (faces and (h > 0) == (slope > 0))
-            else:
-                crossed += 1 << side
-                by_space += space
-                by_time += time
-        if (outside or (above and below)) and done > 1:
+        crossed, away, placed, by_space, by_time = crossings(beam, corners, triangle, margin)
+        if away and done > 1:
             continue
-        if not (faces and abs(offset) > loose and (offset > 0) == (slope > 0)):
-            return False, loose / size, turn * far / size
+        if away or not placed:
+            return False, by_space, by_time
         for side in range(3):
-            if crossed & (1 << side):
-                half = neighbours[triangle, side]
-                known = half < 0 or not beyond(beam, corners, triangle, side, half, slope > 0)
-                if known or outside or count == len(patch):
-                    return False, by_space / size, by_time / size
-                for n in range(count):
-                    known = known or patch[n] == half // 3
-                if not known:
-                    patch[count] = half // 3
-                    count += 1
+            if not crossed & (1 << side):
+                continue
+            half = neighbours[triangle, side]
+            if half < 0 or not beyond(beam, corners, triangle, side, half):
+                if not on_rim(beam, corners, triangle, side, rim):
+                    return False, by_space, by_time
+                continue
+            known = False
+            for n in range(count):
+                known = known or patch[n] == half // 3
+            if not known:
+                if count == len(patch):
+                    return False, by_space, by_time
+                patch[count] = half // 3
+                count += 1
     return True, 0.0, 0.0
 
 
 @compiled
-def beyond(
-    beam: AnyArray, corners: AnyArray, triangle: int, side: int, half: int, ahead: bool
-) -> bool:
-    """Tell whether rays of a beam surely see a neighbour on the other side of a triangle's edge.
+def on_rim(beam: AnyArray, corners: AnyArray, triangle: int, side: int, rim: AnyArray) -> bool:
+    """Tell whether an edge lies on the rim: v, w, inner sign of h; an unset one (0) is set to it.
 
-    `half` is three times the neighbour plus its side; `ahead` is the sign with which the rays see
-    the triangle itself.
+    The rays of the beam see the triangle from one side.
     """
     v, w = corners[triangle, side], corners[triangle, side + 1 if side < 2 else 0]
-    tip = corners[half // 3, (half % 3 + 2) % 3]
+    u = corners[triangle, (side + 2) % 3]
     ex, ey, ez = w[0] - v[0], w[1] - v[1], w[2] - v[2]
-    tx, ty, tz = tip[0] - v[0], tip[1] - v[1], tip[2] - v[2]
-    nx, ny, nz = ey * tz - ez * ty, ez * tx - ex * tz, ex * ty - ey * tx
-    slope = nx * beam[6] + ny * beam[7] + nz * beam[8]
-    turn = abs(nx * beam[9] + ny * beam[10] + nz * beam[11])
+    tx, ty, tz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
+    slope = (ey * tz - ez * ty) * beam[6] + (ez * tx - ex * tz) * beam[7]
+    slope += (ex * ty - ey * tx) * beam[8]
+    inner = -1.0 if slope > 0 else 1.0
+    if rim[6] == 0.0:
+        rim[0:3], rim[3:6], rim[6] = v, w, inner
+        return True
+    rx, ry, rz = rim[3] - rim[0], rim[4] - rim[1], rim[5] - rim[2]
+    square = rx * rx + ry * ry + rz * rz
+    for end in (v, w):
+        ax, ay, az = end[0] - rim[0], end[1] - rim[1], end[2] - rim[2]
+        cx, cy, cz = ry * az - rz * ay, rz * ax - rx * az, rx * ay - ry * ax
+        if cx * cx + cy * cy + cz * cz > square * STRAIGHT * STRAIGHT:
+            return False
+    if rx * ex + ry * ey + rz * ez < 0:
+        inner = -inner
+    same: bool = inner == rim[6]
+    return same
+
+
+@compiled
+def within(beam: AnyArray, v: AnyArray, w: AnyArray, rim: AnyArray, margin: float) -> bool:
+    """Tell whether an edge surely lies on the inner side of the rim as all origins see it."""
+    rx, ry, rz = rim[3] - rim[0], rim[4] - rim[1], rim[5] - rim[2]
+    ax, ay, az = rim[0] - beam[0], rim[1] - beam[1], rim[2] - beam[2]
+    nx, ny, nz = ry * az - rz * ay, rz * ax - rx * az, rx * ay - ry * ax
+    for end in (v, w):
+        bx, by, bz = end[0] - beam[0], end[1] - beam[1], end[2] - beam[2]
+        h = rim[6] * (bx * nx + by * ny + bz * nz)
+        # (b - d) · (r × (a - d)), d the change of origin: linear in d, since d · (r × d) = 0.
+        gx, gy, gz = bx - ax, by - ay, bz - az
+        cx, cy, cz = gy * rz - gz * ry, gz * rx - gx * rz, gx * ry - gy * rx
+        loose = beam[3] * abs(cx) + beam[4] * abs(cy) + beam[5] * abs(cz)
+        size = abs(rx) + abs(ry) + abs(rz)
+        loose += size * (abs(bx) + abs(by) + abs(bz)) * ROUNDING + margin * (
+            abs(cx) + abs(cy) + abs(cz) + abs(nx) + abs(ny) + abs(nz)
+        )
+        if h <= loose:
+            return False
+    return True
+
+
+@compiled
+def touches(beam: AnyArray, corners: AnyArray, triangle: int, margin: float) -> bool:
+    """Tell whether a triangle may touch the box of a beam's origins."""
+    for i in range(3):
+        a, b, c = corners[triangle, 0, i], corners[triangle, 1, i], corners[triangle, 2, i]
+        reach = beam[3 + i] + margin
+        if min(a, b, c) - beam[i] > reach or beam[i] - max(a, b, c) > reach:
+            return False
+    offset, _, loose, _, _, _ = plane(beam, corners, triangle, margin)
+    met: bool = abs(offset) <= loose
+    return met
+
+
+@compiled
+def beyond(beam: AnyArray, corners: AnyArray, triangle: int, side: int, half: int) -> bool:
+    """Tell whether rays surely see a triangle and its neighbour on two sides of their edge.
+
+    `half` is three times the neighbour plus its side.
+    """
+    after = side + 1 if side < 2 else 0
+    vx, vy, vz = corners[triangle, side, 0], corners[triangle, side, 1], corners[triangle, side, 2]
+    ex = corners[triangle, after, 0] - vx
+    ey = corners[triangle, after, 1] - vy
+    ez = corners[triangle, after, 2] - vz
     rx, ry, rz = beam[12] + ROUNDING, beam[13] + ROUNDING, beam[14] + ROUNDING
-    turn += rx * abs(nx) + ry * abs(ny) + rz * abs(nz)
-    sure: bool = abs(slope) > turn and (slope > 0) != ahead
-    return sure
+    before = 0.0
+    for n in range(2):
+        one, tip = triangle, (side + 2) % 3
+        if n == 1:
+            one, tip = half // 3, (half % 3 + 2) % 3
+        tx = corners[one, tip, 0] - vx
+        ty = corners[one, tip, 1] - vy
+        tz = corners[one, tip, 2] - vz
+        nx, ny, nz = ey * tz - ez * ty, ez * tx - ex * tz, ex * ty - ey * tx
+        slope = nx * beam[6] + ny * beam[7] + nz * beam[8]
+        turn = abs(nx * beam[9] + ny * beam[10] + nz * beam[11])
+        turn += rx * abs(nx) + ry * abs(ny) + rz * abs(nz)
+        if abs(slope) <= turn or before * slope > 0.0:
+            return False
+        before = slope
+    return True
 
 
 @compiled
@@ -208,13 +300,25 @@ def reaches(boxes: AnyArray, node: int, beam: AnyArray) -> bool:
 
 
 @compiled
-def empty(
-    beam: AnyArray, corners: AnyArray, boxes: AnyArray, margin: float, stack: AnyArray
+def uniform(
+    beam: AnyArray,
+    corners: AnyArray,
+    neighbours: AnyArray,
+    boxes: AnyArray,
+    sheet: AnyArray,
+    margin: float,
+    stack: AnyArray,
+    rim: AnyArray,
+    inner: bool,
 ) -> tuple[bool, float, float]:
-    """Tell whether all rays of a beam surely miss every triangle; else the doubt."""
+    """Tell whether no ray passes an outline but that on the rim; else the doubt.
+
+    What a ray meets changes where it passes an edge with no triangle on its other side, or where
+    its origin passes a triangle. `inner` leaves out outlines on the inner side of the rim.
+    """
     leaves = len(boxes) // 2
     stack[0] = 1
-    top = 1
+    top, seen = 1, 0
     while top > 0:
         top -= 1
         node = stack[top]
@@ -227,9 +331,28 @@ def empty(
             continue
         first = (node - leaves) * LEAF
         for triangle in range(first, min(first + LEAF, len(corners))):
-            away, by_space, by_time = misses(beam, corners, triangle, margin)
-            if not away:
+            crossed, away, placed, by_space, by_time = crossings(beam, corners, triangle, margin)
+            if away:
+                continue
+            seen += 1
+            if seen > SEEN:
                 return False, by_space, by_time
+            # Only smaller blocks help there; a single receiver does not move.
+            moves = not sheet[triangle] and beam[3] + beam[4] + beam[5] > 0
+            if moves and touches(beam, corners, triangle, margin):
+                return False, 1.0, 0.0
+            for side in range(3):
+                if not crossed & (1 << side):
+                    continue
+                half = neighbours[triangle, side]
+                if half >= 0 and beyond(beam, corners, triangle, side, half):
+                    continue
+                after = side + 1 if side < 2 else 0
+                v, w = corners[triangle, side], corners[triangle, after]
+                if inner and within(beam, v, w, rim, margin):
+                    continue
+                if not placed or not on_rim(beam, corners, triangle, side, rim):
+                    return False, by_space, by_time
     return True, 0.0, 0.0
 
 
@@ -255,6 +378,37 @@ def paint(state: AnyArray, r0: int, r1: int, k0: int, k1: int, value: int) -> No
 
 
 @compiled
+def rim_side(rim: AnyArray, origin: AnyArray, ray: AnyArray, margin: float) -> float:
+    """Return by how much a ray surely passes on the inner side of a rim (negative: outer), or 0."""
+    ex, ey, ez = rim[3] - rim[0], rim[4] - rim[1], rim[5] - rim[2]
+    ax, ay, az = rim[0] - origin[0], rim[1] - origin[1], rim[2] - origin[2]
+    nx, ny, nz = ey * az - ez * ay, ez * ax - ex * az, ex * ay - ey * ax
+    h = rim[6] * (ray[0] * nx + ray[1] * ny + ray[2] * nz)
+    far = abs(ax) + abs(ay) + abs(az)
+    sure = (abs(ex) + abs(ey) + abs(ez)) * (2 * margin + 2 * STRAIGHT + ROUNDING * far)
+    return h if abs(h) > sure else 0.0
+
+
+@compiled
+def probe(
+    cell: AnyArray, rim: AnyArray, origins: AnyArray, rays: AnyArray, last: int, margin: float
+) -> tuple[int, int, int, int]:
+    """Return receiver and sample of the rays farthest on the inner and the outer side of a rim."""
+    most, least = 0.0, 0.0
+    answer = (-1, -1, -1, -1)
+    for r in range(cell[0], cell[1]):
+        for k in range(cell[3] << cell[2], min((cell[3] + 1) << cell[2], last)):
+            side = rim_side(rim, origins[r], rays[k], margin)
+            if side > most:
+                most = side
+                answer = (r, k, answer[2], answer[3])
+            elif side < least:
+                least = side
+                answer = (answer[0], answer[1], r, k)
+    return answer
+
+
+@compiled
 def judge(
     tree: Any,
     offsets: AnyArray,
@@ -264,41 +418,80 @@ def judge(
     cells: AnyArray,
     found: AnyArray,
     halves: AnyArray,
-) -> int:
+    rims: AnyArray,
+    probes: AnyArray,
+) -> tuple[int, int]:
     """Write the verdicts of cells of which one ray was cast; write the halves of the others.
 
     A cell is (first receiver, end, level, number of the stretch); `found` is the triangle that its
-    ray meets, -1 for none. Return how many halves there are.
+    ray meets, -1 for none. A cell with one rim is written into `rims` (v, w, inner sign) and
+    `probes` (the cell; receiver and sample on the inner and on the outer side). Return how many
+    halves and how many rims there are.
     """
-    corners, neighbours, boxes, margin = tree
+    corners, neighbours, boxes, sheet, margin = tree
     beam, stack = np.empty(21), np.empty(64, dtype=np.int64)
-    patch = np.empty(PATCH, dtype=np.int64)
-    count = 0
+    patch, rim = np.empty(PATCH, dtype=np.int64), np.empty(7)
+    count = ringed = 0
     for cell in range(len(cells)):
         r0, r1, level, n = cells[cell, 0], cells[cell, 1], cells[cell, 2], cells[cell, 3]
         set_beam(beam, origins, r0, r1, directions, offsets[level] + n)
-        if found[cell] >= 0:
-            sure, by_space, by_time = covered(beam, corners, neighbours, found[cell], margin, patch)
-        else:
-            sure, by_space, by_time = empty(beam, corners, boxes, margin, stack)
         k0, k1 = n << level, (n + 1) << level
-        if sure:
-            paint(state, r0, r1, k0, k1, DARK if found[cell] >= 0 else LIT)
-            continue
-        if (r1 - r0) << level <= 2 * SMALL:
+        first = found[cell]
+        rim[:] = 0.0
+        sure, inner = True, False
+        by_space = by_time = 0.0
+        if first >= 0:
+            sure, by_space, by_time = covered(beam, corners, neighbours, first, margin, patch, rim)
+            inner = sure and rim[6] != 0.0
+        if sure and (first < 0 or inner):
+            sure, by_space, by_time = uniform(
+                beam, corners, neighbours, boxes, sheet, margin, stack, rim, inner
+            )
+        if sure and rim[6] == 0.0:
+            paint(state, r0, r1, k0, k1, DARK if first >= 0 else LIT)
+        elif sure:
+            rims[ringed] = rim
+            probes[ringed, 0:4] = cells[cell]
+            side = probe(cells[cell], rim, origins, directions, state.shape[1], margin)
+            probes[ringed, 4], probes[ringed, 5] = side[0], side[1]
+            probes[ringed, 6], probes[ringed, 7] = side[2], side[3]
+            ringed += 1
+        elif (r1 - r0) << level <= SMALL:
             paint(state, r0, r1, k0, k1, ASK)
-            continue
-        in_time = level > 0 and (r1 - r0 == 1 or by_time > by_space)
-        for second in range(2):
-            halves[count, 0], halves[count, 1] = r0, r1
-            halves[count, 2], halves[count, 3] = level, n
-            if in_time:
-                halves[count, 2], halves[count, 3] = level - 1, 2 * n + second
-            else:
-                halves[count, 1 - second] = (r0 + r1) // 2
-            if (halves[count, 3] << halves[count, 2]) < state.shape[1]:
-                count += 1
-    return count
+        else:
+            in_time = level > 0 and (r1 - r0 == 1 or by_time > by_space)
+            for second in range(2):
+                halves[count, 0], halves[count, 1] = r0, r1
+                halves[count, 2], halves[count, 3] = level, n
+                if in_time:
+                    halves[count, 2], halves[count, 3] = level - 1, 2 * n + second
+                else:
+                    halves[count, 1 - second] = (r0 + r1) // 2
+                if (halves[count, 3] << halves[count, 2]) < state.shape[1]:
+                    count += 1
+    return count, ringed
+
+
+@compiled
+def settle(
+    rims: AnyArray,
+    probes: AnyArray,
+    answers: AnyArray,
+    origins: AnyArray,
+    rays: AnyArray,
+    state: AnyArray,
+    margin: float,
+) -> None:
+    """Write the verdicts of cells with a rim; `answers` are those of their two probes."""
+    for n in range(len(rims)):
+        r0, r1, level, stretch = probes[n, 0], probes[n, 1], probes[n, 2], probes[n, 3]
+        for r in range(r0, r1):
+            for k in range(stretch << level, min((stretch + 1) << level, state.shape[1])):
+                side = rim_side(rims[n], origins[r], rays[k], margin)
+                if side == 0.0:
+                    state[r, k] = ASK
+                else:
+                    state[r, k] = answers[n, 0] if side > 0 else answers[n, 1]
 
 
 @compiled
