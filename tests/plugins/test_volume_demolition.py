@@ -106,24 +106,32 @@ def test_the_old_quarter_comes_down_as_it_was_built(quarter: Any) -> None:
     assert (found["sheds"], found["walls"]) == (0, 0)
 
 
+def some(scene: Scene) -> list[dict[str, Any]]:
+    """Return every seventh building of the old quarter, so that a test takes a second."""
+    features = scene["buildings"].data.features
+    marked = features.index[features["拆除"] == "是"].astype(str)
+    return [{"layer": "buildings", "entities": list(marked[::7])}]
+
+
 @pytest.mark.parametrize("ground", ["auto", "ring_plane", "ring_tin", "ring_idw"])
 def test_the_ground_may_come_from_points_or_rings(quarter: Any, ground: str) -> None:
     scene, truth = quarter
-    result = demolish(scene, ground=ground, objects=False)
+    result = demolish(scene, ground=ground, objects=False, footprints=some(scene))
     known = {b["id"]: b["volume"] for b in truth["buildings"]}
+    assert len(rows(result)) == 13
     for row in rows(result):
         assert row["volume"] == pytest.approx(known[row["number"]], rel=0.02), row["number"]
-    assert values(result)["volume"] == pytest.approx(truth["old_quarter"]["volume"], rel=0.01)
     assert values(result)["ground_method"] == ("class2" if ground == "auto" else ground)
 
 
 def test_photogrammetry_measures_them_too(quarter: Any) -> None:
     scene, truth = quarter
-    result = demolish(scene, surface="photogrammetry", ground="terrain", objects=False)
+    result = demolish(
+        scene, surface="photogrammetry", ground="terrain", objects=False, footprints=some(scene)
+    )
     known = {b["id"]: b["volume"] for b in truth["buildings"]}
     for row in rows(result):
         assert row["volume"] == pytest.approx(known[row["number"]], rel=0.02), row["number"]
-    assert values(result)["volume"] == pytest.approx(truth["old_quarter"]["volume"], rel=0.01)
 
 
 # -- Delft -----------------------------------------------------------------------------------------
