@@ -30,7 +30,7 @@ HEAD = (
     N_("Name"),
     N_("Analysis"),
     N_("Value name"),
-    N_("Value"),
+    N_("Measured value"),
     N_("Unit"),
     N_("Uncertainty (95 %)"),
     N_("Created"),
@@ -48,7 +48,7 @@ def as_xlsx(records: Sequence[Record], georeference: Georeference) -> bytes:
     from openpyxl.utils import get_column_letter
 
     book = Workbook()
-    values, points = book.active, book.create_sheet(tr("Points"))
+    values, points = book.active, book.create_sheet(tr("Coordinates"))
     values.title = tr("Measurements")
     values.append([tr(name) for name in HEAD])
     points.append([tr("Name"), tr("Point"), "x", "y", "z", tr("Layer"), tr("Snap"), tr("CRS")])

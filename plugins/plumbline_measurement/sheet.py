@@ -173,7 +173,7 @@ class _Story:
         values = {n: Value(**v) for n, v in record.values.items()}
         if record.label:
             self._add(record.label, self._big)
-        rows = [[tr("Value"), ""]]
+        rows = [[tr("Measured value"), ""]]
         for name, value in values.items():
             if isinstance(value.value, int | float):
                 digits = default_digits(value.unit)
