@@ -117,7 +117,8 @@ def test_heights_and_lengths_in_feet_come_out_in_metres(tmp_path: Path) -> None:
     box = trimesh.creation.box((20, 20, 10)).triangles + [0, 0, 5]
     mesh(held, "m", box)
     around = square(-9, -9, 9, 9)
-    in_mesh = values(api.run("volume.polygon", held, surface="m", polygon=around, base_z=0.0))
+    asked = {"surface": "m", "polygon": around, "base_z": 0.0, "cell_size": 0.1}
+    in_mesh = values(api.run("volume.polygon", held, asked))
     assert in_mesh["net"] == pytest.approx(18 * 18 * 10 * foot**3, rel=1e-6)
 
 
@@ -287,7 +288,7 @@ def holds(trials: int, names: Any, densities: Any, bases: Any) -> dict[Any, floa
 
 
 def test_the_stated_range_of_clouds_holds() -> None:
-    shares = holds(8, ("prism", "torus"), (4, 16), ("constant", "plane"))
+    shares = holds(6, ("prism", "torus"), (4, 16), ("constant", "plane"))
     assert np.mean(list(shares.values())) >= 0.9, shares
 
 
