@@ -25,7 +25,7 @@ def test_the_schema_of_one(cli: Any) -> None:
     schema = cli("analyses", "measure.polyline", "--json").json
     assert schema["type"] == "object"
     assert schema["required"] == ["points"]
-    assert set(schema["properties"]) == {"points", "surface"}
+    assert set(schema["properties"]) == {"points", "surface", "picked"}
     assert schema["additionalProperties"] is False
     assert "surface" in cli("analyses", "measure.polyline").out
 
@@ -108,7 +108,7 @@ def test_parameters_from_a_file_and_from_the_line(cli: Any, tmp_path: Path) -> N
         "run", "measure.distance", "--params", file, "-p", "end=0,5,0",
         "--out", tmp_path / "o", "--json",
     )  # fmt: skip
-    assert done.json["params"] == {"start": [0, 0, 0], "end": [0, 5, 0]}
+    assert done.json["params"] == {"start": [0, 0, 0], "end": [0, 5, 0], "picked": []}
 
 
 def test_a_layer_whose_id_looks_like_a_number_keeps_its_name(

@@ -70,8 +70,20 @@ Points: TypeAlias = Annotated[
 #: Id of a layer.
 LayerRef: TypeAlias = Annotated[str, Field(json_schema_extra={"widget": "layer"})]
 
+
+def _read_ids(value: object) -> object:
+    """Accept one id, or several between commas, as typed on a command line."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 #: Ids of layers.
-LayerRefs: TypeAlias = Annotated[tuple[str, ...], Field(json_schema_extra={"widget": "layers"})]
+LayerRefs: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_read_ids),
+    Field(json_schema_extra={"widget": "layers"}),
+]
 
 
 def _read_polygon(value: object) -> object:
