@@ -212,7 +212,13 @@ def test_what_cannot_be_is_refused() -> None:
         ({"landmark": [[X, Y + 200]]}, RefusedError, "no heights"),
         ({"landmark": landmark, "viewpoints": [[X, Y + 50, 5]]}, RefusedError, "inside “house”"),
         ({"landmark": OUTLINE, "viewpoints": [[X, Y + 215, 70]]}, RefusedError, "on the landmark"),
-        ({"landmark": landmark, "cell_size": 0.001}, RefusedError, "million cells"),
+        ({"landmark": landmark, "cell_size": 0.01}, RefusedError, "million cells"),
+        ({"landmark": landmark, "cell_size": 1e-300}, UsageError, "at least 0.01"),
+        (
+            {"landmark": landmark, "viewpoints": None, "path": [[X, Y, 9], [X + 1e9, Y, 9]]},
+            RefusedError,
+            "at most 500",
+        ),
         ({"landmark": landmark, "width": 0}, UsageError, "greater than 0"),
         ({"landmark": []}, UsageError, "landmark"),
     ):

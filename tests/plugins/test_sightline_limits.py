@@ -174,6 +174,17 @@ def test_limits_that_are_none_are_refused() -> None:
         (zone | {"polygon": SQUARE, "above": "sea"}, UsageError, "surfaces"),
         ({"kind": "plane", "polygon": SQUARE}, RefusedError, "need heights"),
         ({"kind": "dome"}, UsageError, "surfaces"),
+        # So steep and large a cone would be made of a hundred million pieces.
+        (
+            {"kind": "cone", "center": [X, Y], "height": 1, "slope": 1e6, "radius_to": 1e6},
+            UsageError,
+            "surfaces",
+        ),
+        (
+            {"kind": "corridor", "start": [X, Y], "end": [X + 9, Y], "width": 1e9, "height": 1},
+            RefusedError,
+            "million cells",
+        ),
         (
             {"kind": "cone", "center": [X, Y], "height": 1, "radius_from": 5, "radius_to": 5},
             RefusedError,

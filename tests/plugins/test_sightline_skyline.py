@@ -13,7 +13,16 @@ from PIL import Image
 from sightline_scenes import X, Y, bodies, box, column, held, terrain
 
 from plumbline import api
-from plumbline.api import RefusedError, Result, Scene, Scheme, UsageError
+from plumbline.api import (
+    Layer,
+    LayerKind,
+    MeshData,
+    RefusedError,
+    Result,
+    Scene,
+    Scheme,
+    UsageError,
+)
 from plumbline.core.pick import EntityRef
 
 AT = (X, Y, 0.0)
@@ -152,6 +161,22 @@ def test_a_range_through_north_is_told_and_nonsense_refused() -> None:
     plane = held(bodies({"t": box((-5, 50, -5), (5, 60, 20), AT)}, crs=None), crs=None)
     with pytest.raises(RefusedError, match="no coordinate reference system"):
         skyline(plane, "city", curvature=True)
+
+
+def test_nothing_at_all_has_no_skyline() -> None:
+    empty = Layer("none", "none", LayerKind.MESH, MeshData(np.empty((0, 3)), np.empty((0, 3), int)))
+    scene = held(bodies({"tower": box((-5, 50, -5), (5, 60, 20), AT)}, crs=None), empty, crs=None)
+    result = skyline(scene, "none")
+    assert result.values["highest_elevation"].value is None
+    assert {row[1] for row in result.tables["skyline"].rows} == {None}
+    assert any("100.0 %" in text for text in result.warnings)
+    # Against nothing, the whole skyline is the difference.
+    against = skyline(scene, "city", compare=["none"]).values["lowered_area"].value
+    assert against == pytest.approx(
+        skyline(scene, "none", compare=["city"]).values["raised_area"].value
+    )
+    with pytest.raises(RefusedError, match="out of range"):
+        skyline(scene, "city", viewpoint=[1e300, Y, 1])
 
 
 def test_the_figure_has_the_skyline_and_both_colours_of_the_difference() -> None:

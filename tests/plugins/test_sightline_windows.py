@@ -139,6 +139,9 @@ def test_a_route_that_is_none_is_refused() -> None:
     ):
         with pytest.raises(error, match=text):
             windows(scene, **params)
+    wide = held(bodies({"hall": box((-1e4, 50, 0), (1e4, 1e4, 50), AT)}))
+    with pytest.raises(RefusedError, match="million points"):
+        windows(wide, obstacles=["city"], windows=None, facades=["city"], point=[X, Y, 1.5])
     scene.add(bodies({"block": box((0, 0, 0), (1, 1, 1), AT)}))
     with pytest.raises(RefusedError, match="holds no windows"):
         windows(scene, windows=["city"], point=[X, Y, 1.5])

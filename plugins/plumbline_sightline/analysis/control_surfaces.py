@@ -72,9 +72,9 @@ class Cone(_Surface):
     kind: Literal["cone"]
     center: Point
     height: float
-    slope: float = 0.0
+    slope: float = Field(0.0, ge=-10, le=10)
     radius_from: float = Field(0.0, ge=0)
-    radius_to: float = Field(gt=0)
+    radius_to: float = Field(gt=0, le=200_000)
     azimuth_from: float = Field(0.0, ge=-360, le=360)
     azimuth_to: float = Field(360.0, ge=-360, le=720)
 

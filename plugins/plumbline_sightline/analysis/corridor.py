@@ -106,7 +106,7 @@ class CorridorParams(Params):
     spacing: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.1,
             title=N_("Spacing"),
             description=N_("Between viewpoints on the path."),
             json_schema_extra={"unit": "m"},
@@ -146,7 +146,7 @@ class CorridorParams(Params):
     cell_size: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.01,
             title=N_("Cell size"),
             description=N_("Of the raster of heights; entities are measured exactly."),
             json_schema_extra={"unit": "m"},
@@ -256,24 +256,31 @@ def _viewpoints(frame: Frame, params: CorridorParams) -> list[Point]:
         points = list(params.viewpoints)
     else:
         assert params.path is not None
-        points = along_path(params.path, params.spacing / frame.scale[0])
-    if len(points) > MAX_VIEWPOINTS:
-        raise RefusedError(
-            tr(
-                "These are {n} viewpoints; at most {most} are looked from.",
-                n=len(points),
-                most=MAX_VIEWPOINTS,
-            ),
-            tr("Give a larger spacing or a shorter path."),
-        )
+        points = along_path(params.path, params.spacing / frame.scale[0], MAX_VIEWPOINTS)
+    _refuse_many(len(points), MAX_VIEWPOINTS)
     return points
 
 
-def along_path(path: Points, spacing: float) -> list[Point]:
+def _refuse_many(count: float, most: int) -> None:
+    if count > most:
+        raise RefusedError(
+            tr("These are {n:.0f} places; at most {most} are taken.", n=count, most=most),
+            tr("Give a larger spacing or a shorter line."),
+        )
+
+
+def along_path(path: Points, spacing: float, most: int) -> list[Point]:
     """Return points along a line at most `spacing` apart on the map, its corners among them.
 
     Heights are taken along where both ends of a leg have one.
+
+    Raises
+    ------
+    RefusedError
+        If they are more than `most`.
     """
+    flat = np.array([point[:2] for point in path])
+    _refuse_many(float(np.hypot(*np.diff(flat, axis=0).T).sum()) / spacing, most)
     points: list[Point] = [path[0]]
     for start, end in pairwise(path):
         size = min(len(start), len(end))

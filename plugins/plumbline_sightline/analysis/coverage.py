@@ -139,7 +139,7 @@ class CoverageParams(Params):
     cell_size: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.01,
             title=N_("Cell size"),
             description=N_("Of the raster on which the area is watched."),
             json_schema_extra={"unit": "m"},

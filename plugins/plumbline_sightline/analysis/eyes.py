@@ -25,6 +25,8 @@ ON_GROUND = 0.001
 #: A body that encloses the eye this many times holds it; less is an open surface nearby.
 _INSIDE = 0.75
 _BATCH = 500_000
+#: No project reaches farther from its origin, metres.
+FARTHEST = 1e8
 #: Terrain is taken this much farther than asked, metres: a few cells of the coarsest models.
 MARGIN = 100.0
 
@@ -102,6 +104,11 @@ class Places:
         """
         frame = self._layers.frame
         place = frame.local([*point[:2], point[2] if len(point) == 3 else frame.origin[2]])
+        if not (np.abs(place) < FARTHEST).all():
+            raise RefusedError(
+                tr("The point {x:.6g}, {y:.6g} is out of range.", x=point[0], y=point[1]),
+                tr("Check its coordinates against the project CRS."),
+            )
         flat = np.array([point[:2]], dtype=np.float64)
         ground = np.nan
         if self._ground is not None:

@@ -71,16 +71,17 @@ def cells_over(frame: Frame, low: ArrayLike, high: ArrayLike, size: float) -> Ce
     origin = np.asarray(frame.origin[:2]) * frame.scale[:2]
     first = np.floor((np.asarray(low)[:2] + origin) / size)
     last = np.maximum(np.ceil((np.asarray(high)[:2] + origin) / size), first + 1)
-    columns, rows = (int(v) for v in last - first)
-    if columns * rows > MAX_CELLS:
+    count = float(np.prod(last - first))
+    if not count <= MAX_CELLS:
         raise RefusedError(
             tr(
                 "The raster would have {n:.1f} million cells; at most {most:.0f} million are made.",
-                n=columns * rows / 1e6,
+                n=count / 1e6,
                 most=MAX_CELLS / 1e6,
             ),
             tr("Give a larger cell_size."),
         )
+    columns, rows = (int(v) for v in last - first)
     x = (first[0] + 0.5 + np.arange(columns)) * size - origin[0]
     y = (last[1] - 0.5 - np.arange(rows)) * size - origin[1]
     step = size / frame.scale[0]

@@ -79,7 +79,7 @@ class HeightLimitParams(Params):
     cell_size: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.01,
             title=N_("Cell size"),
             description=N_("Of the raster of heights; entities are measured exactly."),
             json_schema_extra={"unit": "m"},

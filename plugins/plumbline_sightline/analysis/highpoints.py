@@ -92,7 +92,7 @@ class HighpointsParams(Params):
     cell_size: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.01,
             title=N_("Cell size"),
             description=N_("Of the raster on which saddles are looked for."),
             json_schema_extra={"unit": "m"},

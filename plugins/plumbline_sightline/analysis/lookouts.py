@@ -20,6 +20,8 @@ _BEFORE_POINT = 0.3
 _BEFORE_WALL = 0.05
 #: Steeper than this a triangle is a wall, flatter a roof: the z of its unit normal.
 _ROOF = 0.3
+#: Points on facades and roofs of one request.
+MAX_POINTS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,14 @@ def _sampled(corners: FloatArray, spacing: float) -> tuple[FloatArray, Indices]:
     """Return middles of equal parts of triangles, no side of a part longer than `spacing`."""
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2).max(axis=1)
     parts = np.maximum(np.ceil(sides / spacing), 1).astype(np.intp)
+    if (parts.astype(np.float64) ** 2).sum() > MAX_POINTS:
+        raise RefusedError(
+            tr(
+                "The facades would have {n:.0f} million points.",
+                n=(parts.astype(np.float64) ** 2).sum() / 1e6,
+            ),
+            tr("Give a larger facade_spacing or fewer facades."),
+        )
     points: list[FloatArray] = []
     triangles: list[Indices] = []
     for count in np.unique(parts).tolist():

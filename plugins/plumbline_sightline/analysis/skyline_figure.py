@@ -87,7 +87,9 @@ def _name_peaks(
     colors = figure_colors()
     width = degrees[-1] - degrees[0]
     named = np.array([bool(entity.entity) for entity in obstacles.entities] + [False])
-    owner = np.where(line.triangle >= 0, obstacles.owner[line.triangle], len(named) - 1)
+    owner = np.full(len(line.triangle), len(named) - 1)
+    stands = line.triangle >= 0
+    owner[stands] = obstacles.owner[line.triangle[stands]]
     taken: list[tuple[float, int]] = []
     height = np.where(named[owner], np.nan_to_num(line.elevation, nan=floor), floor)
     for n in np.argsort(-height, kind="stable").tolist():

@@ -49,7 +49,8 @@ Indices = NDArray[np.intp]
 
 #: Of somebody on a roof, metres.
 EYE_HEIGHT = 1.6
-#: Lines of sight of one request.
+#: Places on a route and lines of sight of one request.
+MAX_PLACES = 20_000
 MAX_LINES = 200_000_000
 COLUMNS = (
     *("rank", "kind", "entity", "name", "layer", "storey", "x", "y", "z"),
@@ -116,7 +117,7 @@ class WindowsParams(Params):
     spacing: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.1,
             title=N_("Spacing on the route"),
             description=N_("Between the places that are looked at."),
             json_schema_extra={"unit": "m"},
@@ -125,7 +126,7 @@ class WindowsParams(Params):
     facade_spacing: Annotated[
         float,
         Field(
-            gt=0,
+            ge=0.1,
             title=N_("Spacing on facades"),
             description=N_("Between the points that are looked from."),
             json_schema_extra={"unit": "m"},
@@ -221,7 +222,8 @@ class Windows(Analysis[WindowsParams]):
         layers = inputs.layers
         points: list[Point] = [] if params.point is None else [params.point]
         if params.route is not None:
-            points = along_path(params.route, params.spacing / layers.frame.scale[0])
+            step = params.spacing / layers.frame.scale[0]
+            points = along_path(params.route, step, MAX_PLACES)
         box = box_around(layers, points, params.range)
         obstacles = build_obstacles(layers, feedback.part(0.0, 0.2), box)
         places = Places(layers, obstacles)
