@@ -235,11 +235,11 @@ class Occluder:
             local = np.ascontiguousarray(self.vertices - self.origin, dtype=np.float32)
             TriangleMesh(self._scene, local, np.ascontiguousarray(triangles, dtype=np.int32))
 
-    def blocked(self, origins: FloatArray, directions: FloatArray) -> BoolArray:
+    def blocked(self, origins: AnyArray, directions: AnyArray) -> BoolArray:
         """Tell which rays ``(N, 3)`` meet a triangle."""
         return self._run(origins, directions, "OCCLUDED") >= 0
 
-    def first(self, origins: FloatArray, directions: FloatArray) -> NDArray[np.intp]:
+    def first(self, origins: AnyArray, directions: AnyArray) -> NDArray[np.intp]:
         """Return the first triangle of each ray, -1 where it meets none."""
         return self._run(origins, directions, "INTERSECT").astype(np.intp)
 
@@ -250,15 +250,23 @@ class Occluder:
             corners = self.vertices[self.triangles] - self.origin
             self.tree = TriangleTree.of(corners, float(reach))
 
-    def _run(self, origins: FloatArray, directions: FloatArray, query: str) -> AnyArray:
+    def _run(self, origins: AnyArray, directions: AnyArray, query: str) -> AnyArray:
         if len(self.triangles) == 0 or len(origins) == 0:
             return np.full(len(origins), -1, dtype=np.int32)
+        # What comes in float32 is relative to the middle already.
+        if origins.dtype != np.float32:
+            origins = self.relative(origins)
         found: AnyArray = self._scene.run(
-            np.ascontiguousarray(origins - self.origin, dtype=np.float32),
+            np.ascontiguousarray(origins),
             np.ascontiguousarray(directions, dtype=np.float32),
             query=query,
         )
         return found
+
+    def relative(self, origins: AnyArray) -> AnyArray:
+        """Return places as Embree sees them: float32, relative to the middle of the triangles."""
+        relative: AnyArray = (origins - self.origin).astype(np.float32)
+        return relative
 
 
 @dataclass(frozen=True)
@@ -466,6 +474,7 @@ class _Job:
         self.prove = prove
         self.occluder, self.receivers, self.track = occluder, receivers, track
         self.origins, self.rows, self.owner = origins, rows, owner
+        self.places, self.suns = occluder.relative(origins), track.directions.astype(np.float32)
         self.rays = 0
 
     def solve(self, feedback: Feedback) -> _Found:
@@ -478,10 +487,11 @@ class _Job:
 
     def lit(self, row: AnyArray, instant: AnyArray) -> BoolArray:
         """Tell whether receivers of the job are lit at instants of the track, pair by pair."""
-        directions = self.track.directions[instant]
-        lit = self.track.up[instant] & self.receivers.facing(self.rows[row], directions)
+        lit = self.track.up[instant]
+        if self.receivers.normals is not None:
+            lit &= self.receivers.facing(self.rows[row], self.track.directions[instant])
         ask = np.flatnonzero(lit)
-        lit[ask] = ~self.occluder.blocked(self.origins[row[ask]], directions[ask])
+        lit[ask] = ~self.occluder.blocked(self.places[row[ask]], self.suns[instant[ask]])
         self.rays += len(ask)
         return lit
 
@@ -511,7 +521,7 @@ class _Job:
 
         def cast(row: AnyArray, sample: AnyArray) -> NDArray[np.intp]:
             self.rays += len(row)
-            return self.occluder.first(self.origins[row], directions[sample])
+            return self.occluder.first(self.places[row], self.suns[samples[sample]])
 
         state = verdicts(self.occluder.tree, times, local, wanted, cast)
         row, sample = np.divmod(np.flatnonzero(state == ASK), len(samples))

@@ -59,8 +59,6 @@ class TriangleTree:
         How far float32 may move a corner or an origin, metres.
     rank : (M,) int64
         Place in `corners` of each triangle as it was given.
-    sheet : (M,) bool
-        Triangles of a height field on which the receivers lie.
     """
 
     corners: FloatArray
@@ -68,12 +66,9 @@ class TriangleTree:
     boxes: FloatArray
     margin: float
     rank: NDArray[np.int64]
-    sheet: NDArray[np.bool_]
 
     @classmethod
-    def of(
-        cls, corners: FloatArray, reach: float, sheet: NDArray[np.bool_] | None = None
-    ) -> TriangleTree:
+    def of(cls, corners: FloatArray, reach: float) -> TriangleTree:
         """Build the tree of triangles ``(M, 3, 3)``; `reach` bounds all coordinates from 0."""
         order = curve_order(corners.mean(axis=1))
         corners = np.ascontiguousarray(corners[order])
@@ -92,9 +87,8 @@ class TriangleTree:
             high[leaves : 2 * leaves] = high[part].reshape(-1, 2, 3).max(axis=1)
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
-        flags = np.zeros(len(order), dtype=np.bool_) if sheet is None else sheet[order]
         boxes = np.hstack([low, high])
-        return cls(corners, neighbours(corners), boxes, margin, rank, flags)
+        return cls(corners, neighbours(corners), boxes, margin, rank)
 
 
 def neighbours(corners: FloatArray) -> NDArray[np.int64]:
@@ -215,7 +209,7 @@ def verdicts(
         halves = np.empty((2 * len(cells), 4), dtype=np.int64)
         rims, probes = np.empty((len(cells), 7)), np.empty((len(cells), 8), dtype=np.int64)
         count, ringed = sunlight_kernel.judge(
-            (tree.corners, tree.neighbours, tree.boxes, tree.sheet, tree.margin),
+            (tree.corners, tree.neighbours, tree.boxes, tree.margin),
             times.offsets,
             times.rows,
             origins,

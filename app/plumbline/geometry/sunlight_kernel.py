@@ -305,7 +305,6 @@ def uniform(
     corners: AnyArray,
     neighbours: AnyArray,
     boxes: AnyArray,
-    sheet: AnyArray,
     margin: float,
     stack: AnyArray,
     rim: AnyArray,
@@ -338,7 +337,7 @@ def uniform(
             if seen > SEEN:
                 return False, by_space, by_time
             # Only smaller blocks help there; a single receiver does not move.
-            moves = not sheet[triangle] and beam[3] + beam[4] + beam[5] > 0
+            moves = beam[3] + beam[4] + beam[5] > 0
             if moves and touches(beam, corners, triangle, margin):
                 return False, 1.0, 0.0
             for side in range(3):
@@ -428,7 +427,7 @@ def judge(
     `probes` (the cell; receiver and sample on the inner and on the outer side). Return how many
     halves and how many rims there are.
     """
-    corners, neighbours, boxes, sheet, margin = tree
+    corners, neighbours, boxes, margin = tree
     beam, stack = np.empty(21), np.empty(64, dtype=np.int64)
     patch, rim = np.empty(PATCH, dtype=np.int64), np.empty(7)
     count = ringed = 0
@@ -445,7 +444,7 @@ def judge(
             inner = sure and rim[6] != 0.0
         if sure and (first < 0 or inner):
             sure, by_space, by_time = uniform(
-                beam, corners, neighbours, boxes, sheet, margin, stack, rim, inner
+                beam, corners, neighbours, boxes, margin, stack, rim, inner
             )
         if sure and rim[6] == 0.0:
             paint(state, r0, r1, k0, k1, DARK if first >= 0 else LIT)
