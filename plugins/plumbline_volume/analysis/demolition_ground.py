@@ -28,8 +28,8 @@ INNER = {"cloud": 0.3, "mesh": 0.8, "raster": 1.0}
 WIDTHS = (1.2, 3.0, 6.0, 12.0, 25.0)
 #: Sectors of the ring, in each of which the lowest third of the samples is ground.
 SECTORS, LOWEST = 16, 0.3
-#: Ground points around a footprint of which the TIN is made.
-REACH = 15.0
+#: Ground points this near to a footprint make the TIN; farther ones where they leave gaps. Metres.
+REACH = (2.0, 5.0, 15.0)
 #: Fewest samples that make a surface.
 FEWEST = 4
 
@@ -69,8 +69,7 @@ def ground_under(
         assert terrain is not None
         return _of_layer(footprint, terrain)
     if method == "class2":
-        points = skin.inside(footprint.buffer(REACH), GROUND)
-        return _tin(points, "class2") if len(points) >= FEWEST else None
+        return _of_points(footprint, skin, "class2")
     points = _ring(footprint, skin, others)
     if len(points) < FEWEST:
         return None
@@ -83,8 +82,7 @@ def ground_under(
 
 def _of_layer(footprint: Any, terrain: Skin) -> Ground | None:
     if terrain.kind == "cloud":
-        points = terrain.inside(footprint.buffer(REACH), GROUND)
-        return _tin(points, "layer") if len(points) >= FEWEST else None
+        return _of_points(footprint, terrain, "layer")
     known = terrain.sampled(shapely.get_coordinates(footprint.exterior))
     if len(known) == 0:
         return None
@@ -96,6 +94,15 @@ def _of_layer(footprint: Any, terrain: Skin) -> Ground | None:
         return _nearest(np.vstack([found, known]), places)
 
     return Ground(heights, "layer", len(known))
+
+
+def _of_points(footprint: Any, skin: Skin, method: str) -> Ground | None:
+    """Return the TIN of the ground points around a footprint, near ones where they surround it."""
+    for reach in REACH:
+        points = skin.inside(footprint.buffer(reach), GROUND)
+        if len(points) and len(_lowest(points, footprint.centroid)) >= 0.75 * SECTORS:
+            break
+    return _tin(points, method) if len(points) >= FEWEST else None
 
 
 def _ring(footprint: Any, skin: Skin, others: Any) -> FloatArray:
