@@ -73,7 +73,12 @@ def test_headless_packages_import_without_the_heavy_libraries(name: str) -> None
 
 
 # Where the name that is imported differs from the name of the package.
-PACKAGE_OF = {"PIL": "pillow", "PySide6": "pyside6-essentials", "vtkmodules": "vtk"}
+PACKAGE_OF = {
+    "PIL": "pillow",
+    "PySide6": "pyside6-essentials",
+    "docx": "python-docx",
+    "vtkmodules": "vtk",
+}
 
 
 def imported() -> dict[str, str]:
