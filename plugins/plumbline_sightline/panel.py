@@ -139,13 +139,14 @@ class SightlinePanel(AnalysisPanel):
         """Show what the eye sees of where the mouse points, or of its targets while it moves."""
         self._look.setEnabled(bool(self._eye()))
         self._point_out()
-        if self.analysis == VIEWSHED and moving and not self.picker.field:
+        if self.analysis == VIEWSHED and moving and self.picker.dragging:
             self._follow_viewshed()
-        if self.analysis != LINE:
+        aiming = self.picker.field == "targets"
+        if self.analysis != LINE or (moving and not aiming and not self.picker.dragging):
             return
         params = self.form.values()
         targets = list(self.picker.points("targets"))
-        if moving and self.picker.field == "targets" and self.picker.cursor is not None:
+        if moving and aiming and not self.picker.dragging and self.picker.cursor is not None:
             targets.append(self.picker.cursor)
         if not self.picker.points("observer") or not targets:
             self.context.canvas.clear_marks(LIVE)

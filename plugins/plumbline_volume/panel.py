@@ -104,11 +104,6 @@ class VolumePanel(AnalysisPanel):
         if not self._timer.isActive():
             self._timer.start()
 
-    def follow_mouse(self, moving: bool) -> None:
-        """Follow corners that are dragged."""
-        if moving and not self.picker.field:
-            self.inputs_changed()
-
     def _ring(self) -> list[tuple[float, ...]]:
         return self.picker.points("polygon") if self._has("polygon") else []
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
-from sightline_scenes import X, Y, bodies, box
+from sightline_scenes import X, Y, bodies, box, terrain
 from tool_context import FakeContext
 
 from plumbline.api import EntityRef, Georeference, Pick, Scene
@@ -144,3 +145,28 @@ def test_every_word_is_translated(panel: SightlinePanel) -> None:
     translator.set_language("zh_CN")
     shown = {panel.word(name) for name in WORDS}
     assert not {text for text in shown if text.isascii()}
+
+
+def test_the_viewshed_follows_the_dragged_observer_on_coarse_cells(
+    panel: SightlinePanel, context: FakeContext, tmp_path: Path
+) -> None:
+    heights = np.zeros((50, 50))
+    heights[:, 30] = 30.0
+    context.scene.add(terrain(tmp_path, heights, cell=4.0, corner=(X - 100, Y + 100)))
+    panel.choose("sightline.viewshed")
+    panel.form.set_values({"surface": ("terrain",)})
+    panel.form.edited("surface")
+    context.canvas.click(X - 50, Y, 0)
+    context.canvas.finished.emit()
+    assert panel.view.result is not None, (panel._message._text.text(), panel.form.errors())
+    layer, style = context.canvas.layers["result.visible"]
+    assert set(np.unique(layer.data.values)) <= {0, 1, 255}
+    assert style is not None
+    context.canvas.drag_handle(0, X + 60, Y, 0, release=False)
+    key, analysis, params = context.previews[-1]
+    assert (key, analysis, params["preview"]) == (LIVE, "sightline.viewshed", True)
+    assert LIVE in context.canvas.layers
+    assert "result.visible" not in context.canvas.layers
+    panel.run()
+    assert LIVE not in context.canvas.layers
+    assert "preview" not in panel.form.values()

@@ -144,7 +144,7 @@ class AnalysisPanel(Panel):
         self._check_timer.setInterval(CHECK_AFTER)
         self._check_timer.timeout.connect(self._check)
         self._watch = QTimer(self)
-        self._watch.setInterval(100)
+        self._watch.setInterval(250)
         self._watch.timeout.connect(self._show_progress)
 
     def _connect(self) -> None:
@@ -357,12 +357,15 @@ class AnalysisPanel(Panel):
             self.form.show_all_errors()
             return
         self._message.dismiss()
+        # What is complete takes no more clicks: they are for what the result shows.
+        self.picker.pick_for("")
         analysis, values = self.analysis, self.form.values()
         self._running = self.context.run(
             analysis, values, lambda result: self._done(analysis, values, result), self._failed
         )
         if self._running is not None:
-            self._progress.set_progress(None)
+            # Never the bar that moves to and fro: every change of a widget costs the whole window.
+            self._progress.set_progress(0.0)
             self._progress.set_text(registry.title(analysis))
             self._progress.show()
             self._watch.start()
@@ -378,7 +381,7 @@ class AnalysisPanel(Panel):
         if running is None or running.finished:
             self._ended()
             return
-        self._progress.set_progress(running.fraction or None)
+        self._progress.set_progress(running.fraction)
         if running.text:
             self._progress.set_text(running.text)
 

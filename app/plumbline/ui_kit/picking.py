@@ -58,6 +58,7 @@ class Picker(QObject):
         self._connected = False
         self._handles: list[tuple[str, int]] = []
         self._cursor: Point | None = None
+        self._dragging = False
 
     # -- the panel's side ------------------------------------------------------------------
 
@@ -65,6 +66,11 @@ class Picker(QObject):
     def field(self) -> str:
         """Name of the field that clicks go to, empty for none."""
         return self._field
+
+    @property
+    def dragging(self) -> bool:
+        """Whether the mouse has a point that was there before."""
+        return self._dragging
 
     @property
     def cursor(self) -> Point | None:
@@ -190,7 +196,7 @@ class Picker(QObject):
         self._cursor = None if pick is None else pick.position
         if self._field:
             self._draw_band()
-            self.moved.emit(True)
+        self.moved.emit(True)
 
     def _step_back(self) -> None:
         specs = [spec.name for spec in self._specs()]
@@ -203,10 +209,12 @@ class Picker(QObject):
         self.moved.emit(False)
 
     def _handle_moved(self, index: int, pick: Pick) -> None:
+        self._dragging = True
         self._drag(index, pick)
         self.moved.emit(True)
 
     def _handle_released(self, index: int, pick: Pick) -> None:
+        self._dragging = False
         self._drag(index, pick)
         self.draw()
         self.moved.emit(False)
