@@ -35,6 +35,10 @@ SCREEN = "1920x1080x24"
 os.environ.setdefault("QT_API", "pyside6")
 os.environ.setdefault("PYTEST_QT_API", "pyside6")
 
+# Threads of linear algebra that meet a loaded machine wait for each other: one request took thirty
+# times as long. Set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # A slow machine is no failure, and CI tries the same examples every time.
 settings.register_profile("plumbline", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("plumbline")

@@ -33,6 +33,20 @@ def without_vtk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("plumbline.cli.window.find_spec", lambda name: None)
 
 
+@pytest.fixture
+def two_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask two analyses only: what every one of them gives is checked once, above."""
+    from plumbline.cli import demo
+
+    everything = demo.requests
+
+    def few(district: Any) -> dict[str, dict[str, Any]]:
+        asked = everything(district)
+        return {name: asked[name] for name in ("measure.polyline", "measure.point")}
+
+    monkeypatch.setattr(demo, "requests", few)
+
+
 class Texts(HTMLParser):
     """Collects the texts of a page and fails on what is not closed."""
 
@@ -73,7 +87,7 @@ def test_the_demo_runs_without_a_window(cli: Any, folder: Path) -> None:
     assert "surface_length" in page.texts
 
 
-@pytest.mark.usefixtures("without_vtk")
+@pytest.mark.usefixtures("without_vtk", "two_analyses")
 def test_the_report_speaks_chinese(cli: Any, folder: Path) -> None:
     assert cli("--lang", "zh_CN", "demo", "--out", folder, "--no-open").code == 0
     text = (folder / "report.html").read_text("utf-8")
@@ -85,7 +99,7 @@ def test_the_report_speaks_chinese(cli: Any, folder: Path) -> None:
     translator.set_language("en")
 
 
-@pytest.mark.usefixtures("without_vtk")
+@pytest.mark.usefixtures("without_vtk", "two_analyses")
 def test_what_the_demo_measures_is_true(cli: Any, folder: Path) -> None:
     answer = cli("demo", "--out", folder, "--no-open", "--json").json
     result = read_result(answer["results"]["measure.polyline"])
@@ -99,7 +113,7 @@ def test_what_the_demo_measures_is_true(cli: Any, folder: Path) -> None:
     assert cli("replay", answer["results"]["measure.polyline"]).code == 0
 
 
-@pytest.mark.usefixtures("without_vtk")
+@pytest.mark.usefixtures("without_vtk", "two_analyses")
 def test_a_second_run_replaces_results_and_keeps_the_project(cli: Any, folder: Path) -> None:
     assert cli("demo", "--out", folder, "--no-open").code == 0
     project = folder / "demo.plumb.gpkg"

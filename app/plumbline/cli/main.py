@@ -91,6 +91,9 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run Plumbline's command line and return the exit code."""
+    # Before NumPy is imported: threads of linear algebra only wait for each other here, and sums
+    # must not depend on how many there are.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     use_utf8()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
