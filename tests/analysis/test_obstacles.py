@@ -76,12 +76,21 @@ def slope_terrain(folder: Path) -> Layer:
 def test_extruded_footprints_are_closed_and_stand_on_the_lowest_ground(tmp_path: Path) -> None:
     terrain = slope_terrain(tmp_path)
     scene = scene_with(terrain, houses(LayerStyle(extrude="高度")))
-    found = build_obstacles(obstacle_layers(scene, ["houses"]))
-    assert found.entities == (EntityRef("houses", "a"), EntityRef("houses", "b"))
+    found = build_obstacles(obstacle_layers(scene, ["houses", terrain.id]))
+    assert found.entities[:2] == (EntityRef("houses", "a"), EntityRef("houses", "b"))
+    assert found.warnings == ()
     for number, (true, base) in enumerate([(600.0, 100.0), (2700.0, 103.0)]):
         mine = found.corners[found.owner == number]
         assert volume(mine) == pytest.approx(true, rel=1e-9)
         assert mine[..., 2].min() == pytest.approx(base, abs=1e-6)
+
+
+def test_ground_that_nobody_named_is_not_stood_on(tmp_path: Path) -> None:
+    """A replay has the named layers only: other terrain in the scene must not move a number."""
+    scene = scene_with(slope_terrain(tmp_path), houses(LayerStyle(extrude="高度")))
+    found = build_obstacles(obstacle_layers(scene, ["houses"]))
+    assert found.corners[..., 2].min() == 0
+    assert "height 0" in found.warnings[0]
 
 
 def test_terrain_is_the_surface_between_cell_centres(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_clearances_that_cannot_be_answered() -> None:
         api.run("measure.clearance", held, a="one", b="one")
     with pytest.raises(RefusedError, match="no shape in space"):
         api.run("measure.clearance", held, a="one", b="flat")
-    with pytest.raises(RefusedError, match="There is no layer"):
+    with pytest.raises(UsageError, match="b: There is no layer"):
         api.run("measure.clearance", held, a="one", b="nothing")
     degrees = Scene(Georeference.from_text("EPSG:4490"))
     degrees.add(Layer("one", "One", LayerKind.BIM, boxes([[0, 0, 0]]), CRS("EPSG:4490")))

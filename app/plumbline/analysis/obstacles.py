@@ -125,7 +125,8 @@ def obstacle_layers(
     Parameters
     ----------
     layer_ids : sequence of str
-        Meshes, building models, terrain, and vector layers with heights.
+        Meshes, building models, terrain, and vector layers with heights. Footprints without z and
+        without a base stand on the first terrain among them, else at height 0.
     without : collection of str
         Classes of elements that let light through, e.g. ``IfcWindow``.
 
@@ -136,14 +137,19 @@ def obstacle_layers(
     """
     frame = Frame.of(scene.georeference)
     layers = tuple(_snapshot(scene, scene[n], frozenset(without)) for n in dict.fromkeys(layer_ids))
+    # Only terrain that the request names: another one may not be loaded where it is replayed.
     terrains = [one for one in layers if _is_terrain(one.layer)]
-    if not terrains:
-        terrains = [_snapshot(scene, one, frozenset()) for one in scene if _is_terrain(one)]
     return ObstacleLayers(frame, layers, terrains[0] if terrains else None)
 
 
 def _is_terrain(layer: Layer) -> bool:
     return isinstance(layer.data, RasterData) and layer.data.role == "terrain"
+
+
+def _is_laid(one: ObstacleLayer) -> bool:
+    """Tell whether the height of a layer's features comes from the ground under them."""
+    data = one.layer.data
+    return isinstance(data, VectorData) and not data.has_z and not one.style.base
 
 
 def _snapshot(scene: Scene, layer: Layer, without: frozenset[str]) -> ObstacleLayer:
@@ -201,6 +207,13 @@ def build_obstacles(
         elif lod.startswith("error"):
             warnings.append(
                 tr("“{name}” is taken at a coarser level: {lod}.", name=one.layer.name, lod=lod)
+            )
+        if given.ground is None and _is_laid(one):
+            warnings.append(
+                tr(
+                    "“{name}” stands at height 0: name terrain beside it to put it on the ground.",
+                    name=one.layer.name,
+                )
             )
         own = entity_ids(one.layer)
         whole = len(own)

@@ -87,10 +87,11 @@ def _only_tiles(path: Path) -> bool:
     """Tell whether a GeoPackage holds tiles of a raster and no features."""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+            db.text_factory = bytes  # texts of a damaged file need not be texts
             kinds = {row[0] for row in db.execute("SELECT data_type FROM gpkg_contents")}
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return False
-    return "tiles" in kinds and "features" not in kinds
+    return b"tiles" in kinds and b"features" not in kinds
 
 
 def load_spatialite(path: Path, context: LoadContext) -> list[Layer]:
