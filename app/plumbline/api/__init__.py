@@ -84,7 +84,7 @@ from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.resources import resource
-from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
+from plumbline.core.scene import Camera, Group, Phase, Record, Scene, Scheme, Viewpoint
 from plumbline.core.tiles import TilesData
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.core.where import where
@@ -267,6 +267,7 @@ __all__ = [
     "Params",
     "Peaks",
     "Periods",
+    "Phase",
     "Pick",
     "PickedPoint",
     "PickedPoints",

@@ -15,13 +15,25 @@ from typing import Any
 from psygnal import Signal
 
 from plumbline.core.crs import crs_label, same_crs
-from plumbline.core.data import Bounds
+from plumbline.core.data import Bounds, LayerData
 from plumbline.core.errors import UsageError
 from plumbline.core.georeference import Georeference
 from plumbline.core.history import History
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerEntry, LayerStyle, LayerView
 from plumbline.core.pick import EntityRef
+from plumbline.core.scheme import Phase, Scheme
+
+__all__ = [
+    "Camera",
+    "Group",
+    "Phase",
+    "Record",
+    "Scene",
+    "Scheme",
+    "Viewpoint",
+    "WrongThreadError",
+]
 
 
 @dataclass(frozen=True)
@@ -56,33 +68,6 @@ class Group:
     name: str
     layers: tuple[str, ...] = ()
     visible: bool = True
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """Named overrides on the baseline.
-
-    Attributes
-    ----------
-    hidden : tuple of EntityRef
-        Baseline entities that the scheme removes.
-    layers : tuple of str
-        Layers that exist in this scheme only.
-    terrain_polygon : tuple of (x, y), optional
-        Area in which the terrain is cut or flattened.
-    terrain_height : float, optional
-        Height of the flattened terrain, metres; None cuts a hole.
-    site : dict
-        Site parameters (parcel, use, control values).
-    """
-
-    id: str
-    name: str
-    hidden: tuple[EntityRef, ...] = ()
-    layers: tuple[str, ...] = ()
-    terrain_polygon: tuple[tuple[float, float], ...] = ()
-    terrain_height: float | None = None
-    site: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,6 +146,7 @@ class Scene:
         self._records: tuple[Record, ...] = ()
         self._schemes: tuple[Scheme, ...] = ()
         self._active_scheme = ""
+        self._day = ""
         self._modified = False
         self._thread = threading.get_ident()
 
@@ -237,9 +223,11 @@ class Scene:
     def is_visible(self, layer_id: str) -> bool:
         """Tell whether a layer is to be drawn: its own switch, its group's and the scheme's."""
         group = self.group_of(layer_id)
-        in_schemes = [s.id for s in self._schemes if layer_id in s.layers]
-        of_scheme = not in_schemes or self._active_scheme in in_schemes
-        return self.view(layer_id).visible and (group is None or group.visible) and of_scheme
+        shown = self.view(layer_id).visible and (group is None or group.visible)
+        if not shown or not any(layer_id in scheme.layers for scheme in self._schemes):
+            return shown
+        scheme = self.active_scheme
+        return scheme is not None and layer_id in scheme.layers
 
     def hidden_entities(self, layer_id: str) -> frozenset[str]:
         """Return the entities of a layer that the active scheme removes."""
@@ -269,27 +257,46 @@ class Scene:
 
     @property
     def active_scheme(self) -> Scheme | None:
-        """The scheme that is shown, None for the baseline with everything in it."""
-        return next((s for s in self._schemes if s.id == self._active_scheme), None)
+        """The scheme that is shown, as it is on the day; None for the baseline with everything."""
+        scheme = next((s for s in self._schemes if s.id == self._active_scheme), None)
+        return None if scheme is None else scheme.at(self._day)
 
-    def under(self, scheme_id: str) -> Scene:
+    @property
+    def day(self) -> str:
+        """The day on which schemes with phases are shown, ISO 8601; empty for their end."""
+        return self._day
+
+    def scheme(self, scheme_id: str) -> Scheme:
+        """Return a scheme with all its phases.
+
+        Raises
+        ------
+        UsageError
+            If there is none of that id; the message lists those that are.
+        """
+        found = next((s for s in self._schemes if s.id == scheme_id), None)
+        if found is None:
+            raise UsageError(
+                tr("The project has no scheme “{id}”.", id=scheme_id),
+                tr("Its schemes are: {ids}.", ids=", ".join(s.id for s in self._schemes) or "–"),
+            )
+        return found
+
+    def under(self, scheme_id: str, day: str = "") -> Scene:
         """Return a twin for reading that shows a scheme, whatever this scene shows now.
 
-        An empty id stands for the baseline with everything in it.
+        An empty id stands for the baseline with everything in it, an empty day for the end of all
+        phases.
 
         Raises
         ------
         UsageError
             If there is no such scheme.
         """
-        known = [s.id for s in self._schemes]
-        if scheme_id and scheme_id not in known:
-            raise UsageError(
-                tr("The project has no scheme “{id}”.", id=scheme_id),
-                tr("Its schemes are: {ids}.", ids=", ".join(known) or "–"),
-            )
+        if scheme_id:
+            self.scheme(scheme_id)
         twin = copy(self)
-        twin._active_scheme = scheme_id
+        twin._active_scheme, twin._day = scheme_id, day
         return twin
 
     @property
@@ -410,13 +417,36 @@ class Scene:
         self.layer_changed.emit(layer.id)
         self.mark_modified()
 
+    def set_data(
+        self, layer_id: str, data: LayerData, metadata: dict[str, Any] | None = None, key: str = ""
+    ) -> None:
+        """Replace what a layer holds, as an edit that undo takes back.
+
+        Parameters
+        ----------
+        metadata : dict, optional
+            Replaces that of the layer too.
+        key : str
+            Edits of one key that follow each other quickly are one step (a dragged face).
+        """
+        self._assert_thread()
+        old = self[layer_id]
+        new = replace(old, data=data, metadata=old.metadata if metadata is None else metadata)
+
+        def apply(layer: Layer) -> None:
+            # A name that was given meanwhile stays.
+            self._layers[layer_id] = replace(layer, name=self[layer_id].name)
+            self.layer_changed.emit(layer_id)
+
+        self._edit(tr("Edit layer"), lambda: apply(new), lambda: apply(old), key)
+
     def rename(self, layer_id: str, name: str) -> None:
         """Change the name that people see; the id stays."""
         self._assert_thread()
-        layer, old = self[layer_id], self[layer_id].name
+        old = self[layer_id].name
 
         def apply(value: str) -> None:
-            layer.name = value
+            self[layer_id].name = value
             self.layer_renamed.emit(layer_id)
 
         self._edit(tr("Rename layer"), lambda: apply(name), lambda: apply(old))
@@ -511,6 +541,28 @@ class Scene:
     def activate_scheme(self, scheme_id: str) -> None:
         """Show one scheme, or the baseline with ``""``."""
         self._edit_field(N_("Switch scheme"), "_active_scheme", scheme_id, self.schemes_changed)
+
+    def update_scheme(self, scheme_id: str, **changes: Any) -> None:
+        """Replace fields of a scheme.
+
+        Raises
+        ------
+        UsageError
+            If there is no such scheme, or it is locked and stays so.
+        """
+        old = self.scheme(scheme_id)
+        if old.locked and changes.get("locked", True):
+            raise UsageError(
+                tr("Scheme “{name}” is locked.", name=old.name), tr("Unlock it to edit it.")
+            )
+        new = replace(old, **changes)
+        self.set_schemes(new if one is old else one for one in self._schemes)
+
+    def show_day(self, day: str) -> None:
+        """Show schemes as they are on a day (ISO 8601), at their end with ``""``; no edit."""
+        self._assert_thread()
+        if day != self._day:
+            self._set("_day", day, self.schemes_changed)
 
     def mark_modified(self, modified: bool = True) -> None:
         """Note that there is something to save, or that it was saved."""
