@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -41,6 +41,9 @@ class Tile:
         Whether there is something to draw in it.
     is_leaf : bool
         Whether it is known to have no children; otherwise `TileSource.children` tells.
+    hull : (N, 3) float64, optional
+        Points that span the tile where its volume stands askew in the CRS of the source: moved
+        into another CRS they give a tighter box than the corners of `bounds`.
     """
 
     id: str
@@ -49,6 +52,7 @@ class Tile:
     refine: Literal["replace", "add"] = "replace"
     has_content: bool = True
     is_leaf: bool = False
+    hull: FloatArray | None = field(default=None, compare=False, repr=False)
 
 
 class TileSource(ABC):
@@ -88,10 +92,13 @@ class MovedSource(TileSource):
         self.notes = source.notes
         self._source, self._move = source, move
         self._own: dict[str, Tile] = {}
+        self._roots: tuple[Tile, ...] | None = None
 
     def roots(self) -> tuple[Tile, ...]:
         """Return the roots with their boxes moved."""
-        return tuple(map(self._moved, self._source.roots()))
+        if self._roots is None:
+            self._roots = tuple(map(self._moved, self._source.roots()))
+        return self._roots
 
     def children(self, tile: Tile) -> tuple[Tile, ...]:
         """Return the children with their boxes moved."""
@@ -108,12 +115,15 @@ class MovedSource(TileSource):
 
     def _moved(self, tile: Tile) -> Tile:
         self._own[tile.id] = tile
-        low, high = tile.bounds.low, tile.bounds.high
-        corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1])
-                            for z in (low[2], high[2])])  # fmt: skip
-        box = Bounds.of(self._move(corners))
+        # Middles of edges and sides too: a box that is straight here is bent there.
+        lattice = np.meshgrid(*np.linspace(tile.bounds.low, tile.bounds.high, 3).T)
+        points = np.column_stack([axis.ravel() for axis in lattice])
+        if tile.hull is not None:
+            points = tile.hull
+        moved = self._move(points)
+        box = Bounds.of(moved)
         assert box is not None
-        return replace(tile, bounds=box)
+        return replace(tile, bounds=box, hull=None if tile.hull is None else moved)
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,37 @@ class TilesData:
     def counts(self) -> dict[str, int]:
         """Counts for `plumbline info`."""
         return dict(self.count)
+
+    def walk(
+        self,
+        around: tuple[float, float, float, float] | None = None,
+        error: float = 0.0,
+        feedback: Feedback | None = None,
+    ) -> Iterator[Tile]:
+        """Yield the tiles with content that show a region well enough, always in the same order.
+
+        Nothing but the boxes of tiles is held, so a tree of any size can be walked.
+
+        Parameters
+        ----------
+        around : (xmin, ymin, xmax, ymax), optional
+            Only tiles whose box touches this.
+        error : float
+            Tiles that are wrong by no more than this are not refined, metres.
+        """
+        feedback = feedback or Feedback()
+        stack = sorted(self.source.roots(), key=lambda t: t.id, reverse=True)
+        while stack:
+            feedback.check()
+            tile = stack.pop()
+            if not _touches(tile.bounds, around):
+                continue
+            refined: tuple[Tile, ...] = ()
+            if not tile.is_leaf and (tile.error > error or not tile.has_content):
+                refined = self.source.children(tile)
+            if tile.has_content and (tile.refine == "add" or not refined):
+                yield tile
+            stack += sorted(refined, key=lambda t: t.id, reverse=True)
 
     def mesh(
         self,
