@@ -22,6 +22,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python gets this far an
     )
 
 import argparse
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -32,6 +34,8 @@ from firstrun.text import SetupError, say
 
 COMMANDS = ("run", "test", "setup")
 DEMO_FOLDER = "plumbline-demo"
+#: Each test process may need some 2 GiB.
+MOST_WORKERS = 4
 
 
 def main(arguments: list[str]) -> int:
@@ -69,7 +73,7 @@ def start(command: str, arguments: list[str], progress: Progress) -> int:
         refuse_files_without_display(environment, rest)
     set_up(environment, command, options.wheelhouse, progress)
     if command == "test":
-        return call([environment.python, "-m", "pytest", *rest], cwd=ROOT)
+        return call([environment.python, "-m", "pytest", *workers(environment, rest), *rest], ROOT)
     return run(environment, rest) if command == "run" else 0
 
 
@@ -120,6 +124,20 @@ def refuse_files_without_display(environment: Environment, files: list[str]) -> 
             say("There is no display, so that no window can be opened for the files."),
             say("Without a display use: {command}", command=command),
         )
+
+
+def workers(environment: Environment, rest: list[str]) -> list[str]:
+    """Return the options that spread the tests over the cores, a file of tests to each process.
+
+    Not where the user chose, looks on (-s, --pdb) or measures, and not where windows would fight
+    for one screen: beside Xvfb every process gets its own.
+    """
+    own = ("-n", "--numprocesses", "--dist", "-s", "--capture", "--pdb", "benchmark")
+    if any(option.startswith(own) for option in rest):
+        return []
+    if environment.window and shutil.which("Xvfb") is None:
+        return []
+    return ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist", "loadfile"]
 
 
 def run(environment: Environment, files: list[str]) -> int:

@@ -7,7 +7,8 @@ Tiers follow the folder, or the end of a file's name where a folder holds severa
     headless  everything else                                          neither Qt nor VTK
 
 Where Qt or VTK is not installed their tiers are not even imported. Where there is no display,
-Xvfb is started as soon as a UI test is about to run. `nightly` and `benchmark` tests run only when
+Xvfb is started as soon as a UI test is about to run; of several test processes (`pytest -n 2`) each
+starts its own, since they would fight for the mouse. `nightly` and `benchmark` tests run only when
 asked for: `pytest -m nightly`, `pytest -m benchmark -s`.
 """
 
@@ -18,6 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +32,8 @@ ON_REQUEST = ("nightly", "benchmark")
 NEEDS = {"ui": ("PySide6", "pyvistaqt", "vtkmodules"), "render": ("vtkmodules", "pyvista")}
 ABSENT = {tier for tier, names in NEEDS.items() if not all(map(find_spec, names))}
 SCREEN = "1920x1080x24"
+#: Name of this process among several of pytest-xdist, empty where it is the only one.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 # pyvistaqt and pytest-qt ask which Qt to use; there is only one.
 os.environ.setdefault("QT_API", "pyside6")
@@ -93,7 +97,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start Xvfb if a UI test is about to run and there is no display."""
     wanted = any(item.get_closest_marker("ui") for item in session.items)
     if wanted and not session.config.option.collectonly and sys.platform.startswith("linux"):
-        if not os.environ.get("DISPLAY"):
+        if WORKER or not os.environ.get("DISPLAY"):
             session.config.add_cleanup(start_display())
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
 
@@ -206,9 +210,23 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_district(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the demo district, built once per session; read it, never write it."""
+    """Return a folder with the demo district, built once per session; read it, never write it.
+
+    Of several test processes the first builds it and the others wait.
+    """
     from plumbline import demo
 
-    folder = tmp_path_factory.mktemp("demo") / "district"
-    demo.build(folder)
-    return folder
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if WORKER else own) / "demo"
+    district, ended = shared / "district", shared / "ended"
+    try:
+        shared.mkdir()
+    except FileExistsError:
+        while not ended.exists():
+            time.sleep(0.2)
+    else:
+        try:
+            demo.build(district)
+        finally:
+            ended.touch()
+    return district

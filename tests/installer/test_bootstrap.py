@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import bootstrap as script
 from firstrun import environment, system, text
 from firstrun.environment import Environment
 from firstrun.progress import Finished, Progress
@@ -372,3 +373,22 @@ def test_a_python_without_its_parts_is_refused(
     imports: Callable[[str], bool] = environment._imports
     monkeypatch.setattr(environment, "_imports", lambda n: n != "sqlite3" and imports(n))
     assert "sqlite3" in failure(headless(project), progress, project / "wheels")
+
+
+# --- tests on all cores -------------------------------------------------------------------------
+
+
+def test_tests_are_spread_over_the_cores_unless_somebody_looks_on_or_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(script.os, "cpu_count", lambda: 2)
+    headless = Environment(tmp_path, window=False, dev=True)
+    window = Environment(tmp_path, window=True, dev=True)
+    spread = ["-n", "2", "--dist", "loadfile"]
+    assert script.workers(headless, ["-m", "headless"]) == spread
+    for alone in (["-s"], ["-n0"], ["--pdb"], ["-m", "benchmark"]):
+        assert script.workers(headless, alone) == []
+    assert script.workers(window, []) == []  # one screen for all
+    monkeypatch.setattr(script.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert script.workers(window, []) == spread
