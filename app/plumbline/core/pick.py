@@ -34,7 +34,10 @@ class Pick:
     normal : (nx, ny, nz), optional
         Unit normal of the surface, towards the viewer.
     snap : str
-        What the point snapped to: ``""``, ``"vertex"``, ``"edge"``, ``"point"``.
+        What the point snapped to: ``""``, ``"vertex"``, ``"midpoint"``, ``"perpendicular"``,
+        ``"feature"``, ``"edge"``, ``"point"``, ``"face"``.
+    pixel : float
+        Size of a pixel there, in the unit of x and y: how well a hand can point. 0 where unknown.
     """
 
     position: tuple[float, float, float]
@@ -43,6 +46,7 @@ class Pick:
     primitive: int = -1
     normal: tuple[float, float, float] | None = None
     snap: str = ""
+    pixel: float = 0.0
 
     @property
     def ref(self) -> EntityRef | None:

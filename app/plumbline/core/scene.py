@@ -14,9 +14,12 @@ from typing import Any
 
 from psygnal import Signal
 
+from plumbline.core.city import CityEntity, EntityBook
+from plumbline.core.clipping import Clipping
 from plumbline.core.crs import crs_label, same_crs
 from plumbline.core.data import Bounds, LayerData
 from plumbline.core.errors import UsageError
+from plumbline.core.filters import Filters
 from plumbline.core.georeference import Georeference
 from plumbline.core.history import History
 from plumbline.core.i18n import N_, tr
@@ -54,10 +57,11 @@ class Camera:
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """A named camera, saved with the project."""
+    """A named camera, saved with the project; with what was shown, where that was more than all."""
 
     name: str
     camera: Camera
+    clipping: Clipping | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,9 @@ class Record:
     points : tuple of (x, y, z)
         What the canvas draws for it, project CRS.
     label : str
-        What the canvas writes beside it.
+        The number that matters with its SI unit.
+    headline : str
+        Name of that number in `values`; the canvas writes it beside the points.
     created : str
         ISO 8601 time with offset.
     """
@@ -98,6 +104,7 @@ class Record:
     operator: str = ""
     visible: bool = True
     provenance: dict[str, Any] = field(default_factory=dict)
+    headline: str = ""
 
 
 class WrongThreadError(RuntimeError):
@@ -130,6 +137,8 @@ class Scene:
     viewpoints_changed = Signal()
     records_changed = Signal()
     schemes_changed = Signal()
+    entities_changed = Signal()
+    clipping_changed = Signal()
     modified_changed = Signal(bool)
 
     def __init__(self, georeference: Georeference | None = None) -> None:
@@ -144,9 +153,12 @@ class Scene:
         self._selection: tuple[EntityRef, ...] = ()
         self._viewpoints: tuple[Viewpoint, ...] = ()
         self._records: tuple[Record, ...] = ()
+        self._book = EntityBook()
+        self._filters = Filters()
         self._schemes: tuple[Scheme, ...] = ()
         self._active_scheme = ""
         self._day = ""
+        self._clipping = Clipping()
         self._modified = False
         self._thread = threading.get_ident()
 
@@ -235,6 +247,14 @@ class Scene:
         refs = scheme.hidden if scheme else ()
         return frozenset(ref.entity for ref in refs if ref.layer == layer_id)
 
+    def left_out(self, layer_id: str) -> frozenset[str]:
+        """Return the entities of a layer that the filter of its view hides."""
+        return self._filters.left_out(self[layer_id], self.view(layer_id).filter)
+
+    def filter_problem(self, layer_id: str) -> str:
+        """Return why the filter of a layer's view cannot be used, empty where it can."""
+        return self._filters.problem(self[layer_id], self.view(layer_id).filter)
+
     @property
     def selection(self) -> tuple[EntityRef, ...]:
         """Selected entities, in the order of selecting."""
@@ -249,6 +269,16 @@ class Scene:
     def records(self) -> tuple[Record, ...]:
         """Kept results."""
         return self._records
+
+    @property
+    def entities(self) -> tuple[CityEntity, ...]:
+        """Things whose parts lie in several layers."""
+        return self._book.entities
+
+    @property
+    def entity_book(self) -> EntityBook:
+        """The entities, to be found by what was picked."""
+        return self._book
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -298,6 +328,11 @@ class Scene:
         twin = copy(self)
         twin._active_scheme, twin._day = scheme_id, day
         return twin
+
+    @property
+    def clipping(self) -> Clipping:
+        """What of the scene is shown; numbers do not depend on it."""
+        return self._clipping
 
     @property
     def modified(self) -> bool:
@@ -534,6 +569,12 @@ class Scene:
         """Replace the list of kept results."""
         self._edit_field(N_("Change results"), "_records", tuple(records), self.records_changed)
 
+    def set_entities(self, entities: Iterable[CityEntity]) -> None:
+        """Replace the list of entities."""
+        book = EntityBook(entities)
+        if book.entities != self._book.entities:
+            self._edit_field(N_("Change entities"), "_book", book, self.entities_changed)
+
     def set_schemes(self, schemes: Iterable[Scheme]) -> None:
         """Replace the list of schemes."""
         self._edit_field(N_("Change schemes"), "_schemes", tuple(schemes), self.schemes_changed)
@@ -563,6 +604,17 @@ class Scene:
         self._assert_thread()
         if day != self._day:
             self._set("_day", day, self.schemes_changed)
+
+    def set_clipping(self, clipping: Clipping, *, live: bool = False) -> None:
+        """Replace what is shown of the scene; live changes in a row are one step of undo."""
+        old = self._clipping
+        if clipping != old:
+            self._edit(
+                tr("Change what is shown"),
+                lambda: self._set("_clipping", clipping, self.clipping_changed),
+                lambda: self._set("_clipping", old, self.clipping_changed),
+                "clipping" if live else "",
+            )
 
     def mark_modified(self, modified: bool = True) -> None:
         """Note that there is something to save, or that it was saved."""

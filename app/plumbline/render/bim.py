@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.data import AnyArray, BimData
+from plumbline.core.data import AnyArray, BimData, FloatArray
 from plumbline.render.colors import categories, rgb8
 from plumbline.render.mesh import (
     compact,
@@ -46,6 +48,9 @@ def prepare(request: Request) -> Prepared:
     """Prepare a building model."""
     data = request.layer.data
     assert isinstance(data, BimData)
+    lift = storey_lift(data, request.explode)
+    if lift is not None:
+        data = _lifted(data, lift)
     unwanted = set(request.style.hidden_classes)
     hidden = request.hidden | {e.id for e in data.elements if e.cls in unwanted}
     kept = kept_triangles(data, frozenset(hidden))
@@ -57,7 +62,38 @@ def prepare(request: Request) -> Prepared:
     for chosen, opaque in ((~glass, True), (glass, False)):
         if chosen.any():
             parts += _part(request, data, data.triangles[kept[chosen]], colors[chosen], opaque)
-    return pickable_mesh(request, data, kept, parts)
+    prepared = pickable_mesh(request, data, kept, parts)
+    if lift is not None and data.element_index is not None:
+        heights = lift[data.element_index[kept]]
+        for target in prepared.targets:
+            target.lift = lambda n: float(heights[n])
+    return prepared
+
+
+def storey_lift(data: BimData, step: float) -> FloatArray | None:
+    """Return how far each element stands above where it is, and 0 last for those of no element.
+
+    Storeys are stacked by their elevation, in each building of its own; None where nothing moves.
+    """
+    if step == 0 or data.element_index is None or not data.storeys:
+        return None
+    rank: dict[str, int] = {}
+    for building in {storey.building for storey in data.storeys}:
+        own = [s for s in data.storeys if s.building == building and s.elevation is not None]
+        levels = sorted({s.elevation for s in own if s.elevation is not None})
+        rank |= {s.id: levels.index(s.elevation) for s in own if s.elevation is not None}
+    ranks = [rank.get(element.storey, 0) for element in data.elements]
+    return step * np.array([*ranks, 0], dtype=np.float64)
+
+
+def _lifted(data: BimData, lift: FloatArray) -> BimData:
+    """Return a building with its elements moved up; a corner that two share goes with the first."""
+    assert data.element_index is not None
+    owner = np.full(len(data.vertices), len(data.elements))
+    owner[data.triangles[::-1].ravel()] = np.repeat(data.element_index[::-1], 3)
+    vertices = data.vertices.copy()
+    vertices[:, 2] += lift[owner]
+    return replace(data, vertices=vertices)
 
 
 def _part(

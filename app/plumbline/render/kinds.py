@@ -39,6 +39,11 @@ def is_terrain(layer: Layer) -> bool:
     return isinstance(layer.data, RasterData) and layer.data.role == "terrain"
 
 
+def is_ground(layer: Layer) -> bool:
+    """Tell whether a layer is the ground: terrain, or a photograph of it."""
+    return isinstance(layer.data, RasterData)
+
+
 def needs_ground(layer: Layer) -> bool:
     """Tell whether a layer must be prepared anew when the terrain changes."""
     if isinstance(layer.data, VectorData):

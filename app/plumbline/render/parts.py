@@ -45,6 +45,8 @@ class Request:
     #: metres.
     models: tuple[MeshData, ...] = ()
     floor: float = 0.0
+    #: Height by which each storey of a building model stands above the one below, metres.
+    explode: float = 0.0
 
     def local32(self, points: AnyArray) -> NDArray[np.float32]:
         """Return points ``(N, 3)`` relative to the scene origin, lifted by the style's offset."""
@@ -136,6 +138,8 @@ class Target:
         Hides what lies behind it.
     draped : bool
         Lies on the ground: the ground gives the position, this the entity.
+    lift : callable, optional
+        From the primitive to how far it is drawn above where it is (storeys apart), metres.
     """
 
     shape: Pickable
@@ -143,6 +147,7 @@ class Target:
     primitive: Callable[[int], int] = lambda n: n
     solid: bool = True
     draped: bool = False
+    lift: Callable[[int], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -215,15 +220,29 @@ class Drawn:
     shown: bool = True
     #: Some of its colours let light through.
     translucent: bool = False
+    #: Terrain or a photograph on it; the mark of a selection.
+    ground: bool = False
+    mark: bool = False
+    #: Its shaders know of clipping (`render.clipping`); and what that leaves of its opacity.
+    clipped: bool = False
+    fade: float = 1.0
+    _wanted: tuple[bool, float] = (True, 1.0)
 
     def show(self, visible: bool, opacity: float) -> None:
         """Apply visibility and opacity of the layer."""
-        self.shown = visible and opacity > 0
+        self._wanted = visible, opacity
+        self.shown = visible and opacity * self.fade > 0
         self._apply()
-        self.actor.GetProperty().SetOpacity(opacity * self.part.opacity)
+        strength = opacity * self.fade * self.part.opacity
+        self.actor.GetProperty().SetOpacity(strength)
         # VTK decides by the texture's alpha otherwise, and sorts a photograph as translucent.
-        opaque = opacity * self.part.opacity >= 1 and not self.translucent
-        self.actor.SetForceOpaque(opaque)
+        self.actor.SetForceOpaque(strength >= 1 and not self.translucent)
+
+    def set_fade(self, fade: float) -> None:
+        """Leave only a share of the opacity: X-ray, ghosts, transparent ground."""
+        if fade != self.fade:
+            self.fade = fade
+            self.show(*self._wanted)
 
     def _apply(self) -> None:
         self.actor.SetVisibility(self.shown and not self.covered and not self.too_fine)

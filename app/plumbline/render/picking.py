@@ -14,6 +14,7 @@ import numpy as np
 from plumbline.core.data import FloatArray
 from plumbline.core.pick import Pick
 from plumbline.core.scene import Camera
+from plumbline.geometry.clip import Region, common
 from plumbline.geometry.rays import Hit, Ray
 from plumbline.render.camera import Size, project
 from plumbline.render.camera import ray as ray_through
@@ -22,17 +23,56 @@ from plumbline.render.parts import Target
 
 @dataclass(frozen=True)
 class Candidate:
-    """A visible layer, as the picker sees it; `offset` is how far it is drawn above its data."""
+    """A visible layer, as the picker sees it.
+
+    Attributes
+    ----------
+    offset : float
+        How far it is drawn above its data.
+    regions : sequence of Region
+        What is shown of it lies in all of them; all of it where there are none.
+    yields : bool
+        It is seen through: what lies behind it comes first.
+    """
 
     layer: str
     targets: Sequence[Target]
     offset: float = 0.0
+    regions: Sequence[Region] = ()
+    yields: bool = False
+
+    def hit(self, target: Target, ray: Ray) -> Hit | None:
+        """Return the first of a target along a ray that is shown."""
+        lowered = _lowered(ray, self.offset)
+        if not self.regions:
+            return target.shape.hit(lowered)
+        spans = common([r.spans(ray.origin, ray.direction, ray.start) for r in self.regions])
+        for near, far in spans:
+            start = near
+            for _ in range(_TRIES):
+                hit = target.shape.hit(replace(lowered, start=start))
+                if hit is None:
+                    return None
+                if hit.t > far:
+                    break
+                if self.shows(hit.position):
+                    return hit
+                # A point or a line beside the ray may be clipped where the ray is not.
+                start = float(np.nextafter(hit.t, np.inf))
+        return None
+
+    def shows(self, position: FloatArray) -> bool:
+        """Tell whether a place of its data ``(3,)`` is not clipped."""
+        drawn = position[None] + (0.0, 0.0, self.offset)
+        return all(bool(region.contains(drawn)[0]) for region in self.regions)
 
 
 #: How far behind the ground something laid on it may be and still count as on it: a share of the
 #: distance, and pixels. Draped shapes follow the ground only within a tolerance.
 DRAPE_METRES = 1.0
 DRAPE_PIXELS = 6.0
+#: Clipped points and lines beside a ray that are passed over before it is given up.
+_TRIES = 64
 
 
 def pick(ray: Ray, candidates: Iterable[Candidate]) -> Pick | None:
@@ -41,8 +81,9 @@ def pick(ray: Ray, candidates: Iterable[Candidate]) -> Pick | None:
         (candidate, target, hit)
         for candidate in candidates
         for target in candidate.targets
-        if (hit := target.shape.hit(_lowered(ray, candidate.offset))) is not None
+        if (hit := candidate.hit(target, ray)) is not None
     ]
+    hits = [h for h in hits if not h[0].yields] or hits
     if not hits:
         return None
     solid = min((h for h in hits if h[1].solid), key=lambda h: h[2].t, default=None)
@@ -71,10 +112,10 @@ def is_hidden(
     away = float((place - ray.origin) @ ray.direction)
     limit = away - DRAPE_METRES - DRAPE_PIXELS * ray.pixel(away)
     return any(
-        (hit := target.shape.hit(_lowered(ray, candidate.offset))) is not None and hit.t < limit
+        (hit := candidate.hit(target, ray)) is not None and hit.t < limit
         for candidate in candidates
         for target in candidate.targets
-        if target.solid
+        if target.solid and not candidate.yields
     )
 
 
@@ -97,11 +138,14 @@ def _rank(target: Target) -> int:
 
 def _result(ray: Ray, candidate: Candidate, target: Target, hit: Hit) -> Pick:
     normal = hit.normal
+    lift = target.lift(hit.primitive) if target.lift is not None else 0.0
+    x, y, z = (float(v) for v in hit.position)
     return Pick(
-        position=(float(hit.position[0]), float(hit.position[1]), float(hit.position[2])),
+        position=(x, y, z - lift),
         layer=candidate.layer,
         entity=target.entity(hit.primitive) if hit.primitive >= 0 else "",
         primitive=target.primitive(hit.primitive) if hit.primitive >= 0 else -1,
         normal=None if normal is None else (float(normal[0]), float(normal[1]), float(normal[2])),
         snap="point" if _rank(target) == 0 else "edge" if _rank(target) == 1 else "",
+        pixel=ray.pixel(hit.t),
     )

@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
-from plumbline.core.data import Bounds, GridData, MeshData
+from plumbline.core.data import BimData, Bounds, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Record, Scene
 from plumbline.render import camera as moves
 from plumbline.render.backdrop import Backdrop
+from plumbline.render.clipping import ClipStage
 from plumbline.render.effects import Bounds6, Effects
 from plumbline.render.ground import Ground
-from plumbline.render.kinds import is_terrain, needs_ground, prepare
+from plumbline.render.kinds import is_ground, is_terrain, needs_ground, prepare
 from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_parts, tag
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
@@ -117,6 +118,8 @@ class SceneView:
         self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
         self._renderer: vtkRenderer = plotter.renderer
         self._sunlight = Sunlight()
+        self.clip = ClipStage()
+        self.clip.set(scene.clipping, scene.georeference.origin)
         # Edges are smoothed by a pass: the depth passes cannot read a multisampled picture.
         plotter.render_window.SetMultiSamples(0)
         self._overlay = self._add_overlay()
@@ -174,6 +177,7 @@ class SceneView:
             (scene.records_changed, self._on_records),
             (scene.schemes_changed, self._on_schemes),
             (scene.georeference_changed, self._on_georeference),
+            (scene.clipping_changed, self._on_clipping),
         ):
             signal.connect(slot)
             self._connections.append((signal, slot))
@@ -246,6 +250,7 @@ class SceneView:
             clip_height=scheme.terrain_height if scheme else None,
             models=self._models() if bare else (),
             floor=self._floor() if bare else 0.0,
+            explode=scene.clipping.explode if scene.clipping.active else 0.0,
         )
 
     def _models(self) -> tuple[MeshData, ...]:
@@ -320,7 +325,7 @@ class SceneView:
         had_ground = shown.prepared.ground is not None
         shown.prepared = prepared
         for part in prepared.parts:
-            drawn = self._make(part)
+            drawn = self._make(part, ground=is_ground(self.scene[layer_id]))
             drawn.set_moving(self._moving)
             (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
             shown.drawn.append(drawn)
@@ -371,7 +376,19 @@ class SceneView:
         self._restart(changed)
         self._update()
 
+    def _on_clipping(self) -> None:
+        """Show more or less; only storeys that come apart are prepared anew."""
+        scene, old = self.scene, self.clip.clipping
+        self.clip.set(scene.clipping, scene.georeference.origin)
+        apart = [c.explode if c.active else 0.0 for c in (old, scene.clipping)]
+        if apart[0] != apart[1]:
+            self._restart(i for i in self._shown if isinstance(scene[i].data, BimData))
+            self._on_selection()
+        self._names_state = ()
+        self._update()
+
     def _on_georeference(self) -> None:
+        self.clip.set(self.scene.clipping, self.scene.georeference.origin)
         self._restart(self._shown)
         self._transients.restart()
         self.tools.redraw()
@@ -388,7 +405,7 @@ class SceneView:
             if shown is None or not self.scene.is_visible(layer_id):
                 continue
             for part in shown.prepared.highlight(ids):
-                drawn = build(part, self.pixel_ratio)
+                drawn = self._make(part, mark=True)
                 (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
                 drawn.show(True, 1.0)
                 self._marks.append(drawn)
@@ -420,8 +437,10 @@ class SceneView:
         self._cast_shadows()
         self._apply_camera()
 
-    def _make(self, part: Part) -> Drawn:
-        return build(part, self.pixel_ratio, self.budget.anisotropy)
+    def _make(self, part: Part, *, ground: bool = False, mark: bool = False) -> Drawn:
+        drawn = build(part, self.pixel_ratio, self.budget.anisotropy)
+        drawn.ground, drawn.mark = ground, mark
+        return self.clip.dress(drawn)
 
     def _on_tools(self) -> None:
         """Draw what a tool has changed, over the last picture of the scene where there is one."""
@@ -582,7 +601,9 @@ class SceneView:
             self._camera,
             self.size,
             self._look(),
-            lambda place: is_hidden(place, self._camera, self.size, candidates),
+            lambda place: (
+                not self.clip.keeps(place) or is_hidden(place, self._camera, self.size, candidates)
+            ),
         )
 
     def _pixel_at(self, drawn: Drawn) -> float:
@@ -699,11 +720,15 @@ class SceneView:
         return pick(ray, self._candidates())
 
     def _candidates(self) -> list[Candidate]:
-        """Return the visible layers, topmost first."""
+        """Return the visible layers, topmost first, with what is shown of each."""
+        scene = self.scene
         return [
-            Candidate(i, self._shown[i].prepared.targets, self.scene.style(i).z_offset)
-            for i in self.scene.layer_ids
-            if i in self._shown and self.scene.is_visible(i) and self.scene.view(i).opacity > 0
+            self.clip.candidate(scene[i], self._shown[i].prepared, scene.style(i).z_offset)
+            for i in scene.layer_ids
+            if i in self._shown
+            and scene.is_visible(i)
+            and scene.view(i).opacity > 0
+            and not (self.clip.hides_ground and is_ground(scene[i]))
         ]
 
     def hover_position(self, x: float, y: float) -> Point | None:

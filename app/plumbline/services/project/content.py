@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from plumbline.core.city import CityEntity
+from plumbline.core.clipping import Clipping
 from plumbline.core.crs import crs_text
 from plumbline.core.data import LayerData
 from plumbline.core.georeference import Georeference
@@ -51,6 +53,8 @@ class ProjectContent:
     saved_by: str = ""
     warnings: tuple[str, ...] = ()
     data: Mapping[str, LayerData] = field(default_factory=dict)
+    entities: tuple[CityEntity, ...] = ()
+    clipping: Clipping = field(default_factory=Clipping)
 
 
 def project_path(path: Path | str) -> Path:
@@ -94,6 +98,8 @@ def snapshot(
         camera if camera is not None and _is_finite(camera) else None,
         dict(extra or {}),
         data=data,
+        entities=scene.entities,
+        clipping=scene.clipping,
     )
 
 

@@ -117,7 +117,9 @@ def build_scene(
     scene.set_viewpoints(content.viewpoints)
     scene.set_records(content.records)
     scene.set_schemes(content.schemes)
+    scene.set_entities(content.entities)
     scene.activate_scheme(content.active_scheme)
+    scene.set_clipping(content.clipping)
     scene.history.clear()
     scene.mark_modified(False)
     return scene

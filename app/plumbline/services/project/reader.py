@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from plumbline.core.clipping import Clipping
 from plumbline.core.errors import InputError, UserError
 from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import tr
@@ -28,6 +29,7 @@ from plumbline.services.project.schema import (
     damaged,
     parse_json,
 )
+from plumbline.services.project.things import read_entities
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ _VIEWPOINT = TypeAdapter(Viewpoint)
 _RECORD = TypeAdapter(Record)
 _SCHEME = TypeAdapter(Scheme)
 _ORIGIN = TypeAdapter(tuple[float, float, float])
+_CLIPPING = TypeAdapter(Clipping)
 _JSON: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -91,7 +94,9 @@ class _Reader:
             self._meta("extra", _JSON, {}),
             self._meta("saved_at", TypeAdapter(str), ""),
             self._meta("version", TypeAdapter(str), ""),
-            tuple(self.warnings),
+            clipping=self._meta("clipping", _CLIPPING, Clipping()),
+            entities=read_entities(self.db, self._warn),
+            warnings=tuple(self.warnings),
         )
 
     def _georeference(self) -> Georeference:

@@ -28,6 +28,7 @@ from plumbline.services.project.schema import (
     damaged,
     plain_json,
 )
+from plumbline.services.project.things import write_entities
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +171,7 @@ def _write(db: sqlite3.Connection, content: ProjectContent, path: Path, *, in_pl
             [(n, plain_json(item)) for n, item in enumerate(items)],
         )
     _write_measurements(db, content)
+    write_entities(db, content.entities, content.georeference.crs)
     _write_data(db, content, path if in_place else None)
     db.execute(
         "INSERT INTO plumbline_saves (saved_at, version) VALUES (?, ?)",
@@ -211,6 +213,7 @@ def _write_meta(db: sqlite3.Connection, content: ProjectContent) -> None:
         "active_scheme": content.active_scheme,
         "camera": content.camera,
         "extra": content.extra,
+        "clipping": content.clipping,
     }
     db.executemany(
         "INSERT INTO plumbline_meta VALUES (?, ?)", [(k, plain_json(v)) for k, v in meta.items()]
