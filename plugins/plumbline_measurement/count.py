@@ -26,6 +26,7 @@ from plumbline.api import (
     Result,
     Scene,
     Table,
+    TilesData,
     Value,
     VectorData,
     read_grid,
@@ -128,7 +129,7 @@ class Count(Analysis[CountParams]):
             total = sum(row[1] for row in found)
             if isinstance(layer.data, PointCloudData):
                 points += total
-            elif isinstance(layer.data, VectorData | MeshData):
+            elif isinstance(layer.data, VectorData | MeshData | TilesData):
                 entities += total
             rows += [(layer.id, *row) for row in found]
         scale = inputs.frame.scale[0]
@@ -152,8 +153,10 @@ def _count(layer: Layer, polygon: Any, params: CountParams, frame: Frame) -> lis
         return _features(data, polygon, params, frame)
     if isinstance(data, MeshData):
         return _elements(data, polygon, params, frame)
+    if isinstance(data, TilesData):
+        return _elements(data.mesh(polygon.bounds).mesh, polygon, params, frame)
     if isinstance(data, PointCloudData):
-        return _points(data, polygon, frame)
+        return _points(data.within(polygon.bounds), polygon, frame)
     if isinstance(data, RasterData):
         return _cells(data, polygon, frame)
     return []

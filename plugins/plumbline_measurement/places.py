@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from plumbline.api import (
     Georeference,
     LayerRef,
     LayerRefs,
+    MeshData,
     Params,
     PickedPoint,
     PickedPoints,
@@ -27,11 +28,13 @@ from plumbline.api import (
     Points,
     Polygon,
     Problem,
+    RasterData,
     RefusedError,
     Result,
     Scene,
     Surface,
     Table,
+    TilesData,
     UsageError,
     Value,
     azimuth,
@@ -364,7 +367,7 @@ class Standing:
     ground: Surface
     point: Certainty
     height: Certainty
-    corners: FloatArray = field(default_factory=lambda: np.empty((0, 3)))
+    matter: PointCloudData | MeshData | TilesData | None = None
 
 
 class Height(Analysis[HeightParams]):
@@ -403,15 +406,13 @@ class Height(Analysis[HeightParams]):
             return Standing(scene.georeference, ground, point, Certainty(np.empty(0)))
         height = certainty(scene, (PickedPoint(layer=params.object), on_ground), 2)
         data = scene[params.object].data
-        if isinstance(data, PointCloudData):
-            return Standing(scene.georeference, ground, point, height, data.points)
-        corners = getattr(surface(scene, params.object).data, "vertices", None)
-        if corners is None:
+        matter = data if isinstance(data, PointCloudData) else surface(scene, params.object).data
+        if isinstance(matter, RasterData):
             raise RefusedError(
                 tr("A terrain raster holds no object."),
                 tr("Choose a mesh, a building model or a point cloud."),
             )
-        return Standing(scene.georeference, ground, point, height, corners)
+        return Standing(scene.georeference, ground, point, height, matter)
 
     def compute(self, inputs: Standing, params: HeightParams, feedback: Feedback) -> Result:
         factor = crs_units(inputs.georeference.crs).vertical
@@ -427,7 +428,7 @@ class Height(Analysis[HeightParams]):
             ring = ring_of(params.footprint)
             under = inputs.ground.heights(np.asarray(ring.exterior.coords)[:-1, :2], feedback)
             base = _height(float(under.min()), *ring.exterior.coords[int(np.argmin(under))][:2])
-            top = _highest(inputs.corners, ring)
+            top = _highest(_corners(inputs.matter, ring, feedback), ring)
             size, sure = (float(top[2]) - base) * factor, _difference(inputs.height)
             values["object_height"] = Value(size, "m", sure)
             values["base"] = Value(base * factor, "m")
@@ -447,6 +448,18 @@ class Height(Analysis[HeightParams]):
 def _difference(ends: Certainty) -> float | None:
     """Return the 95 % uncertainty of the difference of two heights."""
     return expanded(math.hypot(*ends.sigma.tolist())) if ends.known else None
+
+
+def _corners(
+    matter: PointCloudData | MeshData | TilesData | None, ring: Any, feedback: Feedback
+) -> FloatArray:
+    """Return the points of an object around a footprint; of tiles the finest there are."""
+    if isinstance(matter, PointCloudData):
+        return matter.within(ring.bounds).points
+    if isinstance(matter, TilesData):
+        return matter.mesh(ring.bounds, feedback=feedback).mesh.vertices
+    assert matter is not None
+    return matter.vertices
 
 
 def _highest(corners: FloatArray, ring: object) -> FloatArray:

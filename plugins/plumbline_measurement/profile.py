@@ -93,7 +93,7 @@ class Band:
 
     layer: str
     name: str
-    points: FloatArray
+    cloud: PointCloudData
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Profile(Analysis[ProfileParams]):
         for layer_id in params.layers:
             data = scene[layer_id].data
             if isinstance(data, PointCloudData):
-                sources.append(Band(layer_id, scene[layer_id].name, data.points))
+                sources.append(Band(layer_id, scene[layer_id].name, data))
             else:
                 sources.append(surface(scene, layer_id))
         return Cut(Plane(scene.georeference), tuple(sources))
@@ -225,14 +225,17 @@ def _in_band(
         start, end = stations.xy[first], stations.xy[last]
         length = float(np.linalg.norm(end - start))
         along_leg, half = (end - start) / length, width / 2 / unit.horizontal
-        local = band.points[:, :2] - start
+        # Half a width around the leg's box, and a little for rounding.
+        low, high = np.minimum(start, end) - 1.01 * half, np.maximum(start, end) + 1.01 * half
+        points = band.cloud.within((*low.tolist(), *high.tolist())).points
+        local = points[:, :2] - start
         along = local @ along_leg
         across = local[:, 0] * along_leg[1] - local[:, 1] * along_leg[0]
         inside = (np.abs(across) <= half) & (along >= 0) & (along <= length)
         distance = stations.distance[first] + along[inside] * unit.horizontal
         middles = (stations.distance[first:last] + stations.distance[first + 1 : last + 1]) / 2
         at.append(first + np.searchsorted(middles, distance))
-        heights.append(band.points[inside, 2])
+        heights.append(points[inside, 2])
     return _medians(np.concatenate(at), np.concatenate(heights), len(stations.distance))
 
 

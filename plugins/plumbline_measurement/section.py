@@ -111,7 +111,7 @@ class Matter:
     """Snapshot: what has surfaces, what has points, and whose CRS it is."""
 
     solid: ObstacleLayers | None
-    clouds: tuple[tuple[str, FloatArray], ...]
+    clouds: tuple[tuple[str, PointCloudData], ...]
     frame: Frame
 
 
@@ -159,11 +159,11 @@ class Section(Analysis[SectionParams]):
 
     def prepare(self, scene: Scene, params: SectionParams) -> Matter:
         ids = self.layers(params)
-        clouds = [n for n in ids if isinstance(scene[n].data, PointCloudData)]
-        solid = [n for n in ids if n not in clouds]
-        points = [(n, scene[n].data.points) for n in clouds]  # type: ignore[union-attr]
+        data = {n: scene[n].data for n in ids}
+        clouds = [(n, one) for n, one in data.items() if isinstance(one, PointCloudData)]
+        solid = [n for n in ids if not isinstance(data[n], PointCloudData)]
         given = obstacle_layers(scene, solid) if solid else None
-        return Matter(given, tuple(points), Frame.of(scene.georeference))
+        return Matter(given, tuple(clouds), Frame.of(scene.georeference))
 
     def compute(self, inputs: Matter, params: SectionParams, feedback: Feedback) -> Result:
         legs = list(_legs(params, inputs.frame))
@@ -176,7 +176,7 @@ class Section(Analysis[SectionParams]):
             for n, leg in enumerate(legs):
                 feedback.step(n, len(legs), tr("Cutting"))
                 _cut_leg(bodies, leg, n, params, found)
-        slabs = [_slab(points, legs, params, inputs.frame) for _, points in inputs.clouds]
+        slabs = [_slab(cloud, legs, params, inputs.frame) for _, cloud in inputs.clouds]
         if not found.rows and not any(len(points) for points, _ in slabs):
             raise RefusedError(
                 tr("The section cuts through none of the layers."),
@@ -215,6 +215,14 @@ def _around(params: SectionParams) -> tuple[float, float, float, float]:
         float(high[0]) + grow,
         float(high[1]) + grow,
     )
+
+
+def _beside(params: SectionParams, frame: Frame) -> tuple[float, float, float, float]:
+    """Return the box of the slab along a line."""
+    places = np.array([p[:2] for p in params.line])
+    (west, south), (east, north) = places.min(axis=0), places.max(axis=0)
+    grow = 0.51 * params.width / min(frame.scale[:2])
+    return (west - grow, south - grow, east + grow, north + grow)
 
 
 def _cut_leg(bodies: Obstacles, leg: Leg, number: int, params: SectionParams, found: Found) -> None:
@@ -289,9 +297,10 @@ def _keep(
 
 
 def _slab(
-    points: FloatArray, legs: list[Leg], params: SectionParams, frame: Frame
+    cloud: PointCloudData, legs: list[Leg], params: SectionParams, frame: Frame
 ) -> tuple[FloatArray, FloatArray]:
     """Return the points of a cloud in the slab, project CRS, and their places on the drawing."""
+    points = cloud.within(_beside(params, frame)).points if params.line else cloud.points
     local = frame.local(points)
     chosen, places = [], []
     for leg in legs:

@@ -114,7 +114,7 @@ def resolution(layer: Layer) -> float:
         box = data.bounds
         if box is None:
             return 0.0
-        return math.sqrt((box.xmax - box.xmin) * (box.ymax - box.ymin) / len(data.points))
+        return math.sqrt((box.xmax - box.xmin) * (box.ymax - box.ymin) / data.counts["points"])
     if isinstance(data, RasterData):
         a, b, _, d, e, _ = data.transform
         return math.sqrt(abs(a * e - b * d))

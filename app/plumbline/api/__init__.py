@@ -9,6 +9,7 @@ from typing import Any
 from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
 from plumbline.analysis.figures import draw_figure, figure_colors
+from plumbline.analysis.kept import compute_once
 from plumbline.analysis.obstacles import (
     ObstacleLayer,
     ObstacleLayers,
@@ -32,6 +33,7 @@ from plumbline.analysis.params import (
 )
 from plumbline.analysis.picked import Certainty, PickedPoint, PickedPoints, certainty, picked_layers
 from plumbline.analysis.regions import region
+from plumbline.analysis.registry import registry
 from plumbline.analysis.result import Result, Table, Value
 from plumbline.analysis.rules import (
     Pack,
@@ -43,6 +45,7 @@ from plumbline.analysis.rules import (
     rule_files,
     write_pack,
 )
+from plumbline.analysis.runner import Prepared, begin, needed_layers
 from plumbline.analysis.site_rules import SiteLimit, SitePack
 from plumbline.analysis.sunlight_rules import (
     CountedSun,
@@ -51,6 +54,7 @@ from plumbline.analysis.sunlight_rules import (
 )
 from plumbline.analysis.surfaces import Surface, shell, surface
 from plumbline.analysis.validation import validate
+from plumbline.core.cloud_tree import TiledCloud
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
 from plumbline.core.data import (
     BimData,
@@ -84,7 +88,7 @@ from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.resources import resource
-from plumbline.core.scene import Camera, Group, Phase, Record, Scene, Scheme, Viewpoint
+from plumbline.core.scene import Camera, Clearing, Group, Phase, Record, Scene, Scheme, Viewpoint
 from plumbline.core.tiles import TilesData
 from plumbline.core.units import default_digits, format_number, format_value
 from plumbline.core.where import where
@@ -224,6 +228,7 @@ __all__ = [
     "Certainty",
     "Changes",
     "Chosen",
+    "Clearing",
     "CloudGrid",
     "CountedSun",
     "Cover",
@@ -277,6 +282,7 @@ __all__ = [
     "PointCloudData",
     "Points",
     "Polygon",
+    "Prepared",
     "Problem",
     "RasterData",
     "RayCaster",
@@ -300,6 +306,7 @@ __all__ = [
     "SunlightRule",
     "Surface",
     "Table",
+    "TiledCloud",
     "TilesData",
     "Tracks",
     "UprightCut",
@@ -315,6 +322,7 @@ __all__ = [
     "azimuth",
     "azimuth_sigma",
     "base_of",
+    "begin",
     "best_fit_plane",
     "blocked",
     "build_obstacles",
@@ -323,6 +331,7 @@ __all__ = [
     "changes_of",
     "civil_time",
     "clearance_below",
+    "compute_once",
     "cone",
     "copied",
     "cover_of",
@@ -368,6 +377,7 @@ __all__ = [
     "lowest_on_grid",
     "nearest",
     "needed_heights",
+    "needed_layers",
     "needed_rise",
     "numbers_of",
     "obstacle_layers",
@@ -383,6 +393,7 @@ __all__ = [
     "raster_heights",
     "read_grid",
     "region",
+    "registry",
     "resource",
     "rim_cells",
     "rise_and_fall",

@@ -255,8 +255,29 @@ class PointCloudData:
         """Counts for `plumbline info`."""
         return {"points": len(self.points)}
 
-    def blocks(self, size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
-        """Yield points ``(N, 3)`` and their classes (None without), at most `size` at a time."""
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Names of the attributes, without reading points that are in a file."""
+        return tuple(self.attributes)
+
+    def within(self, box: tuple[float, float, float, float]) -> PointCloudData:
+        """Return the points in ``(xmin, ymin, xmax, ymax)``, its border included."""
+        points = self.points
+        (x, y), (west, south, east, north) = (points[:, 0], points[:, 1]), box
+        inside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        attributes = {name: values[inside] for name, values in self.attributes.items()}
+        return PointCloudData(points[inside], attributes)
+
+    def blocks(
+        self, size: int, around: tuple[float, float, float, float] | None = None
+    ) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+        """Yield points ``(N, 3)`` and their classes (None without), at most `size` at a time.
+
+        Parameters
+        ----------
+        around : (xmin, ymin, xmax, ymax), optional
+            Points outside of it may be left out.
+        """
         classes = self.attributes.get("classification")
         for start in range(0, len(self.points), size):
             part = slice(start, start + size)
@@ -323,7 +344,9 @@ class StoredCloud(PointCloudData):
         """Counts for `plumbline info`."""
         return {"points": self._count} if self._held is None else self._held.counts
 
-    def blocks(self, size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+    def blocks(
+        self, size: int, around: tuple[float, float, float, float] | None = None
+    ) -> Iterator[tuple[AnyArray, AnyArray | None]]:
         """Yield points and their classes; from the file unless it was read whole."""
         return self._stream(size) if self._held is None else self._held.blocks(size)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from plumbline.core.cloud_tree import TiledCloud
 from plumbline.core.data import FloatArray, MeshData, PointCloudData, VectorData
 from plumbline.core.errors import InputError, RefusedError, UsageError
 from plumbline.core.i18n import tr
@@ -104,6 +105,8 @@ def transform(layer: Layer, fit: Similarity) -> None:
     data = layer.data
     if isinstance(data, MeshData):
         data.vertices = fit.apply(data.vertices)
+    elif isinstance(data, TiledCloud):
+        data.move(fit.apply)
     elif isinstance(data, PointCloudData):
         data.points = fit.apply(data.points)
     elif isinstance(data, VectorData):

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from plumbline.core.data import AnyArray, Bounds, PointCloudData
-from plumbline.core.errors import UserError
+from plumbline.core.errors import InputError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
+from plumbline.io import copc
 from plumbline.io.cloud import STORED_POINTS, stored_layer
+from plumbline.io.las_points import plain_names, third_party
 from plumbline.io.pointcloud_header import check_header, damaged, read_crs, too_few
 from plumbline.io.registry import LoadContext
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 #: Points per block: ten LAZ chunks of the usual size, so that all cores decode.
 _BLOCK = 500_000
-#: Attributes of every point format, by the names that layers use.
-_PLAIN = ("intensity", "return_number", "number_of_returns", "classification", "gps_time")
 
 # A reader's own log would go to standard error where no log file is set up.
 logging.getLogger("laspy").addHandler(logging.NullHandler())
@@ -62,8 +61,15 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
     # Very old files are one compressed stream, which only the sequential decoder reads.
     decoders = (laspy.LazBackend.LazrsParallel, laspy.LazBackend.Lazrs)
     check_header(path)
-    with _third_party(path), laspy.open(path, laz_backend=decoders) as reader:
+    with third_party(path), laspy.open(path, laz_backend=decoders) as reader:
         header = reader.header
+        info = copc.read_info(header)
+        unusable = ""
+        if info is not None:
+            try:
+                return [copc.copc_layer(path, header, info, _describe(header))]
+            except InputError as error:
+                unusable = error.message
         if context.stored and header.point_count >= STORED_POINTS:
             return [_stored(path, header, context)]
         points, attributes = _read(path, reader, context.feedback)
@@ -72,6 +78,8 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
     assert bounds is not None  # check_header refuses a file without points
     metadata = _describe(header)
     warnings: list[str] = []
+    if unusable:
+        warnings.append(tr("{why} It was read as a plain LAZ file.", why=unusable))
     _tidy_colors(attributes, metadata)
     classes = np.bincount(attributes["classification"], minlength=1)
     metadata["classes"] = {str(n): int(classes[n]) for n in np.flatnonzero(classes)}
@@ -99,7 +107,7 @@ def _stored(path: Path, header: LasHeader, context: LoadContext) -> Layer:
 
     def stream(size: int) -> Iterator[tuple[AnyArray, AnyArray | None]]:
         decoders = (laspy.LazBackend.LazrsParallel, laspy.LazBackend.Lazrs)
-        with _third_party(path), laspy.open(path, laz_backend=decoders) as reader:
+        with third_party(path), laspy.open(path, laz_backend=decoders) as reader:
             for block in reader.chunk_iterator(size):
                 points = np.empty((len(block), 3))
                 for axis, name in enumerate("XYZ"):
@@ -126,19 +134,6 @@ def _stored(path: Path, header: LasHeader, context: LoadContext) -> Layer:
     return layer
 
 
-@contextmanager
-def _third_party(path: Path) -> Iterator[None]:
-    """Turn whatever a reader raises on damaged bytes into one clear error."""
-    try:
-        yield
-    except (UserError, KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:  # lazrs panics are BaseExceptions
-        raise damaged(
-            path, tr("its points cannot be decoded"), f"{type(error).__name__}: {error}"
-        ) from error
-
-
 def _read(
     path: Path, reader: LasReader, feedback: Feedback
 ) -> tuple[AnyArray, dict[str, AnyArray]]:
@@ -147,7 +142,7 @@ def _read(
     count = int(header.point_count)
     points = np.empty((count, 3), dtype=np.float64)
     attributes: dict[str, AnyArray] = {}
-    names = _attribute_names(header)
+    names = plain_names(header)
     text = tr("Reading {name}", name=path.name)
     done = 0
     while done < count:
@@ -168,14 +163,6 @@ def _read(
         done += len(block)
     feedback.step(count, count, text)
     return points, attributes
-
-
-def _attribute_names(header: LasHeader) -> list[str]:
-    point_format = header.point_format
-    present = set(point_format.dimension_names)
-    extra = [str(name) for name in point_format.extra_dimension_names]
-    taken = {*_PLAIN, "rgb", "X", "Y", "Z", "x", "y", "z"}
-    return [n for n in (*_PLAIN, "nir") if n in present] + [n for n in extra if n not in taken]
 
 
 def _fill(

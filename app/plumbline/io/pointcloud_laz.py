@@ -138,11 +138,55 @@ def _check_layers(
     items: list[tuple[int, int]],
 ) -> None:
     """Check that the layers of every chunk fit into the chunk."""
-    layers = sum(size if kind == _EXTRA_BYTES else _LAYERS.get(kind, 0) for kind, size in items)
-    head = claims.length + 4 + 4 * layers
+    head = _head_size(claims.length, items)
     for size in sizes:
-        stream.seek(start + claims.length + 4)
-        raw = stream.read(4 * layers)
-        if len(raw) < 4 * layers or head + sum(struct.unpack(f"<{layers}I", raw)) > size:
+        stream.seek(start)
+        if not layers_fit(stream.read(head), claims.length, None, items, size):
             raise _damaged(claims)
         start += size
+
+
+def _head_size(length: int, items: list[tuple[int, int]]) -> int:
+    """Return the bytes of a chunk before its layers: a point, a count, the size of each layer."""
+    return length + 4 + 4 * _layer_count(items)
+
+
+def _layer_count(items: list[tuple[int, int]]) -> int:
+    return sum(size if kind == _EXTRA_BYTES else _LAYERS.get(kind, 0) for kind, size in items)
+
+
+def layers_fit(
+    raw: bytes,
+    length: int,
+    count: int | None,
+    items: list[tuple[int, int]],
+    size: int | None = None,
+) -> bool:
+    """Tell whether the layers that a chunk announces fit into it.
+
+    Parameters
+    ----------
+    raw : bytes
+        The chunk, or its head.
+    length : int
+        Bytes of a record.
+    count : int, optional
+        Points that it must hold.
+    items : list of (type, size)
+        Of the LASzip record.
+    size : int, optional
+        Bytes of the chunk where `raw` is only its head.
+    """
+    head, layers = _head_size(length, items), _layer_count(items)
+    if len(raw) < head:
+        return False
+    if count is not None and struct.unpack_from("<I", raw, length)[0] != count:
+        return False
+    sizes: tuple[int, ...] = struct.unpack_from(f"<{layers}I", raw, length + 4)
+    return head + sum(sizes) <= (len(raw) if size is None else size)
+
+
+def items_of(record: bytes) -> list[tuple[int, int]]:
+    """Return the items (type, size) of a LASzip record that was checked with its file."""
+    n = struct.unpack_from("<H", record, 32)[0]
+    return [struct.unpack_from("<HH", record, 34 + 6 * i) for i in range(n)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from plumbline.core.cloud_tree import TiledCloud
 from plumbline.core.crs import (
     crs_label,
     horizontal_crs,
@@ -72,6 +73,10 @@ def reproject_layer(layer: Layer, target: CRS, feedback: Feedback | None = None)
         _reproject_raster(layer, data, target)
     elif isinstance(data, MeshData):
         data.vertices = _points(data.vertices, plan, layer.name, feedback)
+    elif isinstance(data, TiledCloud):
+        data.move(plan.move)
+        assert data.bounds is not None
+        _all_placed(np.array([data.bounds.as_list()]).reshape(-1, 3), layer.name)
     elif isinstance(data, PointCloudData):
         data.points = _points(data.points, plan, layer.name, feedback)
     elif isinstance(data, TilesData):

@@ -264,7 +264,7 @@ def _ground_of(
         return "layer", survey_of(scene, params.ground, frame)
     data = survey.layer.data
     if params.ground == "class2" and (
-        not isinstance(data, PointCloudData) or "classification" not in data.attributes
+        not isinstance(data, PointCloudData) or "classification" not in data.attribute_names
     ):
         raise RefusedError(
             tr("“{name}” has no classes of points.", name=survey.layer.name),

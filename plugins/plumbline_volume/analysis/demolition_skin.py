@@ -167,23 +167,20 @@ def _cloud(survey: Survey, data: PointCloudData, around: Any, feedback: Feedback
     feedback.step(0, 3, tr("Gathering the points of “{name}”", name=survey.layer.name))
     x0, y0, x1, y1 = around.bounds
     corners = survey.frame.project(np.array([[x0, y0, 0.0], [x1, y1, 0.0]]))
-    x, y = data.points[:, 0], data.points[:, 1]
-    near = np.flatnonzero(
-        (x >= corners[0, 0]) & (x <= corners[1, 0]) & (y >= corners[0, 1]) & (y <= corners[1, 1])
-    )
-    if len(near) > MAX_POINTS:
+    near = data.within((*corners[0, :2].tolist(), *corners[1, :2].tolist()))
+    if len(near.points) > MAX_POINTS:
         raise RefusedError(
-            tr("The area holds {n:.0f} million points.", n=len(near) / 1e6),
+            tr("The area holds {n:.0f} million points.", n=len(near.points) / 1e6),
             tr("Choose a smaller area, or thin the cloud."),
         )
-    if len(near) == 0:
+    if len(near.points) == 0:
         raise RefusedError(
             tr("“{name}” has no points in the area.", name=survey.layer.name),
             tr("Check the area and the CRS of the cloud."),
         )
-    points = survey.frame.local(data.points[near])
-    classes = data.attributes.get("classification")
-    chosen = None if classes is None else np.asarray(classes)[near]
+    points = survey.frame.local(near.points)
+    classes = near.attributes.get("classification")
+    chosen = None if classes is None else np.asarray(classes)
     if chosen is not None:
         kept = ~np.isin(chosen, NOTHING)
         points, chosen = points[kept], chosen[kept]

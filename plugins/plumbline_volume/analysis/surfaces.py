@@ -31,6 +31,7 @@ from plumbline.api import (
     RasterData,
     RefusedError,
     Scene,
+    TiledCloud,
     TilesData,
     cover_of,
     crs_units,
@@ -55,6 +56,8 @@ MAX_CELLS = 16_000_000
 BATCH = 250_000
 #: Points of a cloud from which its density is taken.
 SAMPLE = 200_000
+#: One of so many points of a tiled cloud is looked at for its density.
+THIN = 16
 #: Cells across a mesh, or points in a cell of a cloud, where no cell size is given.
 CELLS_ACROSS, POINTS_PER_CELL = 300, 4.0
 #: Empty cells of a cloud are interpolated up to this many cells from a measured one.
@@ -199,7 +202,7 @@ class Surface:
         gathered = CloudGrid(cover, reference, self.factor)
         text = tr("Gathering the points of “{name}”", name=self.layer.name)
         seen, count = 0, data.counts["points"]
-        for points, classes in data.blocks(BATCH):
+        for points, classes in data.blocks(BATCH, cover.grid.box):
             feedback.step(seen, count, text)
             seen += len(points)
             if self.classes and classes is not None:
@@ -219,7 +222,7 @@ class Surface:
         width, height = (box[2] - box[0]) * self.unit, (box[3] - box[1]) * self.unit
         if not isinstance(data, PointCloudData):
             return max(max(width, height) / CELLS_ACROSS, 1e-3)
-        size = math.sqrt(POINTS_PER_CELL / max(_density(data, self.unit), 1e-9))
+        size = math.sqrt(POINTS_PER_CELL / max(_density(data, self.unit, box), 1e-9))
         return max(size, math.sqrt(width * height / MAX_CELLS) * 1.001, 1e-3)
 
 
@@ -241,7 +244,7 @@ def surface_of(scene: Scene, layer_id: str, classes: Sequence[int] = ()) -> Surf
             tr("Choose a GeoTIFF of heights, a mesh, a building model or a point cloud."),
         )
     if classes and (
-        not isinstance(data, PointCloudData) or "classification" not in data.attributes
+        not isinstance(data, PointCloudData) or "classification" not in data.attribute_names
     ):
         raise RefusedError(
             tr("“{name}” has no classes of points.", name=layer.name),
@@ -279,11 +282,13 @@ def metres_per_unit(georeference: Georeference) -> float:
     return unit
 
 
-def _density(data: PointCloudData, unit: float) -> float:
-    """Return points per m² of what the cloud covers.
+def _density(data: PointCloudData, unit: float, box: Box) -> float:
+    """Return points per m² of what the cloud covers; of a tiled cloud in a box only.
 
     What it covers is counted in cells that hold some twenty of the points looked at.
     """
+    if isinstance(data, TiledCloud):
+        data = _thinned(data, box)
     bounds, total = data.bounds, data.counts["points"]
     if bounds is None:
         return 1.0
@@ -296,6 +301,14 @@ def _density(data: PointCloudData, unit: float) -> float:
     cells = np.clip(((places - low) / span * across).astype(np.int64), 0, across - 1)
     covered = len(np.unique(cells[:, 0] * across + cells[:, 1])) / across**2
     return total / (covered * float(np.prod(span)) * unit**2)
+
+
+def _thinned(data: TiledCloud, box: Box) -> PointCloudData:
+    """Return a few points of a region as often as there are points, for counting."""
+    blocks = [block[::THIN] for block, _ in data.blocks(BATCH, box)]
+    points = np.concatenate([np.empty((0, 3)), *blocks])
+    inside = PointCloudData(points).within(box).points
+    return PointCloudData(np.repeat(inside, THIN, axis=0))
 
 
 def _warped(data: RasterData) -> bool:
