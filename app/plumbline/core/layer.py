@@ -131,6 +131,8 @@ class LayerView(BaseModel):
 
     visible: bool = True
     opacity: float = Field(1.0, ge=0.0, le=1.0)
+    #: Expression (`plumbline.core.where`): entities for which it does not hold are not shown.
+    filter: str = Field("", max_length=4000)
 
 
 @dataclass

@@ -25,10 +25,11 @@ from plumbline.core.history import History
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerEntry, LayerStyle, LayerView
 from plumbline.core.pick import EntityRef
-from plumbline.core.scheme import Phase, Scheme
+from plumbline.core.scheme import Clearing, Phase, Scheme
 
 __all__ = [
     "Camera",
+    "Clearing",
     "Group",
     "Phase",
     "Record",

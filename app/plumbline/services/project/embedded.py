@@ -287,7 +287,7 @@ def _table_for(db: sqlite3.Connection, layer_id: str) -> str:
     if known is not None and known[0]:
         return str(known[0])
     taken = {str(r[0]).lower() for r in db.execute("SELECT name FROM sqlite_master")}
-    taken |= {"measurements", "measurement_points"}
+    taken |= {"measurements", "measurement_points", "city_entities"}
     base = re.sub(r"[\x00-\x1f\"]", "_", layer_id)[:60] or "layer"
     if base.lower().startswith(("gpkg_", "sqlite_", "rtree_", "plumbline_")):
         base = f"layer_{base}"
