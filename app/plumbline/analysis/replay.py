@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plumbline.analysis.kept import computed_anew
 from plumbline.analysis.result import Result, Table
 from plumbline.analysis.runner import run
 from plumbline.analysis.store import (
@@ -65,9 +66,10 @@ def replay(path: Path | str, feedback: Feedback | None = None) -> tuple[Result, 
     feedback = feedback or Feedback()
     stored, before = read_stored(path), read_result(path)
     scene, differences = _scene(stored, path.parent, feedback.part(0, 0.5))
-    result = run(
-        stored.analysis, scene, stored.params, feedback.part(0.5, 1), stored.provenance.scheme
-    )
+    with computed_anew():
+        result = run(
+            stored.analysis, scene, stored.params, feedback.part(0.5, 1), stored.provenance.scheme
+        )
     if result.version != stored.version:
         text = tr(
             "The analysis is version {now} now, it was {before}.",

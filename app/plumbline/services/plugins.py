@@ -41,6 +41,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from plumbline.analysis.kept import kept_results
 from plumbline.analysis.registry import PLUGIN_GROUP, Registry
 from plumbline.analysis.registry import registry as default_registry
 from plumbline.analysis.rules import set_rule_folders
@@ -48,7 +49,7 @@ from plumbline.api import API_VERSION
 from plumbline.core.errors import UsageError
 from plumbline.core.i18n import tr, translator
 from plumbline.services.notifier import notifier
-from plumbline.services.paths import config_folder
+from plumbline.services.paths import cache_folder, config_folder
 from plumbline.services.settings import SettingsStore
 
 MANIFEST = "plugin.toml"
@@ -264,9 +265,11 @@ def rule_folders() -> list[Path]:
 def plugin_host() -> PluginHost:
     """Return the host of this process, discovering at the first call; problems are notified.
 
-    The rule packs that analyses of plugins judge by are found from here on too.
+    The rule packs that analyses of plugins judge by are found from here on too, and results that
+    are kept lie in the cache folder of this user.
     """
     set_rule_folders(rule_folders())
+    kept_results.folder = lambda: cache_folder() / "results"
     host = PluginHost(plugin_folders())
     host.discover()
     for problem in host.problems:
