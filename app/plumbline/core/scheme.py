@@ -35,6 +35,22 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Clearing:
+    """An area in which captured meshes, tiles, clouds and photographs are cleared to the ground.
+
+    Attributes
+    ----------
+    rings : tuple of rings
+        The outline, then its holes.
+    of : tuple of EntityRef
+        The entities whose removal clears it; none for an area of its own.
+    """
+
+    rings: tuple[Ring, ...]
+    of: tuple[EntityRef, ...] = ()
+
+
+@dataclass(frozen=True)
 class Scheme:
     """Named overrides on the baseline.
 
@@ -50,9 +66,8 @@ class Scheme:
         Height of the flattened terrain, metres; None cuts a hole.
     site : dict
         Site parameters: ``polygons`` (the parcels), ``use``, ``controls`` (limits of the plan).
-    cleared : tuple of outlines
-        Areas in which captured meshes, tiles and clouds are cleared to the ground, beside the
-        footprints of `hidden`.
+    cleared : tuple of Clearing
+        Where layers without entities lose what the scheme removes.
     phases : tuple of Phase
         By their dates; what no phase names is there, or gone, from the beginning.
     note : str
@@ -68,15 +83,10 @@ class Scheme:
     terrain_polygon: Ring = ()
     terrain_height: float | None = None
     site: dict[str, Any] = field(default_factory=dict)
-    cleared: tuple[Ring, ...] = ()
+    cleared: tuple[Clearing, ...] = ()
     phases: tuple[Phase, ...] = ()
     note: str = ""
     locked: bool = False
-
-    @property
-    def removes(self) -> frozenset[EntityRef]:
-        """What it hides, as a set."""
-        return frozenset(self.hidden)
 
     def at(self, day: str) -> Scheme:
         """Return what of it has come about on a day (ISO 8601); all of it for an empty text."""
@@ -89,6 +99,7 @@ class Scheme:
             self,
             layers=tuple(i for i in self.layers if i not in not_yet),
             hidden=tuple(ref for ref in self.hidden if ref not in still),
+            cleared=tuple(one for one in self.cleared if not one.of or set(one.of) - still),
         )
 
     def phased(self, phase: Phase) -> Scheme:

@@ -6,7 +6,12 @@ a few lines in front of the city: they are drawn over the last picture of it ins
 
 from __future__ import annotations
 
-from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkFloatArray, vtkUnsignedCharArray
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkTexture
 
@@ -17,25 +22,26 @@ class Backdrop:
     Parameters
     ----------
     renderer : vtkRenderer
-        Draws the scene, in the first layer of the window.
+        Draws the scene, in the first layer of the window, or in a part of it.
     """
 
     def __init__(self, renderer: vtkRenderer) -> None:
         self._scene = renderer
         self._window: vtkRenderWindow = renderer.GetRenderWindow()
         self.keeping = False
-        self._size: tuple[int, int] | None = None
+        #: Left, bottom, width and height of the picture in the window.
+        self._size: tuple[int, int, int, int] | None = None
         self._image = vtkImageData()
         picture = vtkTexture()
         picture.SetInputData(self._image)
         picture.InterpolateOff()
         picture.SetColorModeToDirectScalars()
-        self._renderer = vtkRenderer()
-        self._renderer.InteractiveOff()
-        self._renderer.DrawOff()
-        self._renderer.SetBackgroundTexture(picture)
-        self._renderer.TexturedBackgroundOn()
-        self._window.AddRenderer(self._renderer)
+        self.renderer = vtkRenderer()
+        self.renderer.InteractiveOff()
+        self.renderer.DrawOff()
+        self.renderer.SetBackgroundTexture(picture)
+        self.renderer.TexturedBackgroundOn()
+        self._window.AddRenderer(self.renderer)
         self._observers = [
             (self._scene, self._scene.AddObserver("EndEvent", self._take)),
             (self._window, self._window.AddObserver("StartEvent", self._check)),
@@ -44,11 +50,17 @@ class Backdrop:
     def drop(self) -> None:
         """The scene has changed: draw it again."""
         self._size = None
+        self.depth = None
         self._stand_in(False)
+
+    def paint(self, pixels: NDArray[np.uint8]) -> None:
+        """Show other pixels ``(H * W, 3)`` in place of those that were taken."""
+        self._image.GetPointData().SetScalars(numpy_to_vtk(pixels, deep=True))
+        self._image.Modified()
 
     def show(self) -> bool:
         """Let the picture stand for the scene in the next frame; False if there is none."""
-        there = self._size is not None and self._size == self._window.GetSize()
+        there = self._size is not None and self._size == self._place()
         self._stand_in(there)
         return there
 
@@ -58,24 +70,29 @@ class Backdrop:
         for owner, number in self._observers:
             owner.RemoveObserver(number)
         self._observers = []
-        self._window.RemoveRenderer(self._renderer)
+        self._window.RemoveRenderer(self.renderer)
 
     def _stand_in(self, picture: bool) -> None:
-        self._renderer.SetDraw(picture)
+        self.renderer.SetDraw(picture)
         self._scene.SetDraw(not picture)
 
     def _check(self, *_event: object) -> None:
         """Draw the scene itself where the window has another size than the picture."""
-        if self._renderer.GetDraw() and self._size != self._window.GetSize():
+        if self.renderer.GetDraw() and self._size != self._place():
             self.drop()
 
     def _take(self, *_event: object) -> None:
         if not self.keeping or not self._scene.GetDraw():
             return
-        width, height = self._window.GetSize()
+        left, bottom, width, height = place = self._place()
         pixels = vtkUnsignedCharArray()
-        self._window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
+        right, top = left + width - 1, bottom + height - 1
+        self._window.GetPixelData(left, bottom, right, top, 0, pixels, 0)
         self._image.SetDimensions(width, height, 1)
         self._image.GetPointData().SetScalars(pixels)
         self._image.Modified()
-        self._size = (width, height)
+        self._size = place
+
+    def _place(self) -> tuple[int, int, int, int]:
+        """Return the place of the scene's renderer in the window, pixels."""
+        return (*self._scene.GetOrigin(), *self._scene.GetSize())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.core.data import AnyArray, Bounds, FloatArray, MeshData, Texture
+from plumbline.geometry.masking import cleared_mesh
 from plumbline.geometry.rays import TriangleSet
 from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.parts import Part, Prepared, Request, Target
@@ -21,8 +22,10 @@ def prepare(request: Request) -> Prepared:
     """Prepare a mesh."""
     data = request.layer.data
     assert isinstance(data, MeshData)
+    if request.mask is not None:
+        data = cleared_mesh(data, request.mask)
     kept = kept_triangles(data, request.hidden)
-    parts = _parts(request, data, kept)
+    parts = parts_of(request, data, kept)
     return pickable_mesh(request, data, kept, parts)
 
 
@@ -76,7 +79,7 @@ def _element_id(data: MeshData, index: int) -> str:
     return data.elements[index].id if index >= 0 else ""
 
 
-def _parts(request: Request, data: MeshData, kept: NDArray[np.intp]) -> list[Part]:
+def parts_of(request: Request, data: MeshData, kept: NDArray[np.intp]) -> list[Part]:
     style = request.style
     by = style.color_by
     textured: list[int] = []

@@ -24,6 +24,8 @@ from plumbline.geometry.rays import Pickable
 from plumbline.render.theme import LIGHT, SOFTWARE, Budget, RenderTheme, rgb
 
 if TYPE_CHECKING:
+    import shapely
+
     from plumbline.render.ground import Ground, GroundGrid
 
 
@@ -41,6 +43,8 @@ class Request:
     #: Terrain: polygon (x, y) in which it is cut, or flattened to a height.
     clip: tuple[tuple[float, float], ...] = ()
     clip_height: float | None = None
+    #: Captured meshes, tiles, clouds and photographs: polygons of the map that are cleared.
+    mask: shapely.MultiPolygon | None = None
     #: Where there is no ground, grids are laid on these from above, and else lie at this height,
     #: metres.
     models: tuple[MeshData, ...] = ()

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.core.data import Bounds, FloatArray, PointCloudData
+from plumbline.core.layer import LayerStyle
+from plumbline.geometry.masking import standing_points
 from plumbline.geometry.rays import PointSet
 from plumbline.render.colors import classes, palette, rgb8
 from plumbline.render.parts import Part, Prepared, Request, Target
@@ -18,6 +20,9 @@ def prepare(request: Request) -> Prepared:
     data = request.layer.data
     assert isinstance(data, PointCloudData)
     order = np.random.default_rng(0).permutation(len(data.points))
+    if request.mask is not None:
+        # Ids of points are places in the whole cloud: all stay, fewer are shown.
+        order = order[standing_points(data.points, request.mask)[order]]
     shown = order[: request.budget.points]
     style = request.style
     part = Part(
@@ -26,7 +31,7 @@ def prepare(request: Request) -> Prepared:
         lit=False,
         size=style.point_size,
         moving=request.budget.moving_points,
-        spacing=_spacing(data.points[:, :2], len(shown)),
+        spacing=spacing_of(data.points[:, :2], len(shown)),
     )
     # All points can be picked, also those that are too many to draw.
     target = Target(PointSet(data.points, max(style.point_size / 2, 1.5)), entity=str)
@@ -54,9 +59,7 @@ def colors(request: Request, data: PointCloudData) -> NDArray[np.uint8]:
     that the cloud has no values for is drawn in the layer's one colour.
     """
     style, table = request.style, data.attributes
-    by = style.color_by
-    if by in ("auto", "texture", "material"):
-        by = _richest(data)
+    by = coloring(style, data)
     if by == "rgb" and "rgb" in table:
         result: NDArray[np.uint8] = np.asarray(table["rgb"], dtype=np.uint8)[:, :3]
         return result
@@ -71,7 +74,14 @@ def colors(request: Request, data: PointCloudData) -> NDArray[np.uint8]:
     return np.tile(np.array(rgb8(style.color), dtype=np.uint8), (len(data.points), 1))
 
 
-def _spacing(xy: FloatArray, shown: int) -> float:
+def coloring(style: LayerStyle, data: PointCloudData) -> str:
+    """Return the `color_by` of a style, with the richest that a cloud offers for ``auto``."""
+    if style.color_by in ("auto", "texture", "material"):
+        return _richest(data)
+    return style.color_by
+
+
+def spacing_of(xy: FloatArray, shown: int) -> float:
     """Return the distance between neighbours in plan when only `shown` points are drawn.
 
     Told from how many points fall into one occupied cell, since a cloud rarely fills its box.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.core.data import AnyArray, Bounds, FloatArray, RasterData
+from plumbline.geometry.masking import cleared_pixels
 from plumbline.geometry.rays import HeightField, Hit, Ray, TriangleSet
 from plumbline.render.colors import palette
 from plumbline.render.ground import GroundGrid
@@ -138,6 +139,11 @@ def _imagery(request: Request, data: RasterData) -> Prepared:
 
     image, (xmin, ymin, xmax, ymax) = read_image(data, request.budget.image_pixels)
     box = Bounds(xmin, ymin, 0.0, xmax, ymax, 0.0)
+    if request.mask is not None:
+        # The ground below shows where the photograph shows what is gone.
+        image = image.copy()
+        cleared = cleared_pixels(image.shape[:2], (xmin, ymin, xmax, ymax), request.mask)
+        image[cleared, 3] = 0
     if image[..., 3].min() == 255:
         image = np.ascontiguousarray(image[..., :3])
     grids = request.ground.grids if request.ground is not None else ()

@@ -8,7 +8,7 @@ elsewhere, through the `prepare_async` that the window passes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,19 +27,25 @@ from plumbline.render.clipping import ClipStage
 from plumbline.render.effects import Bounds6, Effects
 from plumbline.render.ground import Ground
 from plumbline.render.kinds import is_ground, is_terrain, needs_ground, prepare
+from plumbline.render.live_drape import LiveDrape, lies_on_ground
+from plumbline.render.masks import Masks
 from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_parts, tag
+from plumbline.render.pane import WHOLE, Pane, place
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
 from plumbline.render.sun import Sun, Sunlight
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
 from plumbline.render.tools import ToolDrawings
 from plumbline.render.transients import Transients
+from plumbline.render.variants import Variant, Variants, same
 
 T = TypeVar("T")
 PrepareAsync = Callable[[Callable[[], T], Callable[[T], None]], None]
 
 #: Something draped stands this far before what it lies on, metres; and the next layer before it.
 LIFT, LIFT_STEP = 0.3, 0.15
+#: Schemes of which the picture is prepared before they are shown.
+WARM = 8
 #: Seconds of a camera's way to a new place.
 EASE = 0.35
 
@@ -56,6 +62,12 @@ class _Shown:
         What is drawn is out of date; prepared anew as soon as somebody could see it.
     busy : bool
         Being prepared.
+    asked : Request, optional
+        What was prepared last, or is being prepared.
+    request : Request, optional
+        What is drawn.
+    variants : Variants
+        What it looked like under other schemes.
     """
 
     turn: int = 0
@@ -63,7 +75,9 @@ class _Shown:
     busy: bool = False
     prepared: Prepared = field(default_factory=Prepared)
     drawn: list[Drawn] = field(default_factory=list)
-    hidden: frozenset[str] = frozenset()
+    asked: Request | None = None
+    request: Request | None = None
+    variants: Variants = field(default_factory=Variants)
 
 
 def _run_now(work: Callable[[], T], done: Callable[[T], None]) -> None:
@@ -76,7 +90,6 @@ class SceneView:
     Parameters
     ----------
     plotter : pyvista.BasePlotter
-        Its first renderer is used whole.
     scene : Scene
     theme : RenderTheme
     prepare_async : callable, optional
@@ -89,6 +102,10 @@ class SceneView:
         How much to draw; by default what fits the graphics of this machine.
     pixel_ratio : float
         Device pixels for each pixel of the desktop: sizes of text and lines.
+    renderer : vtkRenderer, optional
+        A renderer of the plotter's window for this view; by default its first one.
+    scheme : str, optional
+        Id of the scheme that this view shows, "" for the baseline; None follows the scene.
     """
 
     def __init__(
@@ -101,8 +118,14 @@ class SceneView:
         request_render: Callable[[], None] | None = None,
         budget: Budget | None = None,
         pixel_ratio: float = 1.0,
+        renderer: vtkRenderer | None = None,
+        scheme: str | None = None,
     ) -> None:
         self.plotter = plotter
+        self._scheme = scheme
+        self._pane = WHOLE
+        self._masks = Masks()
+        self._warming = False
         self.scene = scene
         self.theme = theme
         self.pixel_ratio = pixel_ratio
@@ -116,7 +139,7 @@ class SceneView:
         self._covering = False
         self._turns = 0
         self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
-        self._renderer: vtkRenderer = plotter.renderer
+        self._renderer: vtkRenderer = renderer or plotter.renderer
         self._sunlight = Sunlight()
         self.clip = ClipStage()
         self.clip.set(scene.clipping, scene.georeference.origin)
@@ -135,6 +158,9 @@ class SceneView:
             self._prepare_async,
             self._make,
             self._on_transients,
+        )
+        self._drape = LiveDrape(
+            self._backdrop, lambda: scene.georeference.origin, self._ground, self._draw_drape
         )
         self._names_state: tuple[Any, ...] = ()
         self._effects = Effects(self._renderer)
@@ -156,9 +182,8 @@ class SceneView:
         """Return a renderer in front of everything, seen through the same camera."""
         window = self.plotter.render_window
         overlay = vtkRenderer()
-        layer = window.GetNumberOfLayers()
-        window.SetNumberOfLayers(layer + 1)
-        overlay.SetLayer(layer)
+        window.SetNumberOfLayers(max(2, window.GetNumberOfLayers()))
+        overlay.SetLayer(1)
         overlay.InteractiveOff()
         overlay.SetActiveCamera(self._renderer.GetActiveCamera())
         window.AddRenderer(overlay)
@@ -195,7 +220,8 @@ class SceneView:
         self._sunlight.set(None)
         self._backdrop.close()
         for shown in self._shown.values():
-            self._remove_actors(shown)
+            self._remove_actors(shown.drawn)
+            self._forget(shown.variants.clear())
         self._shown = {}
         self._names.clear()
         self._effects.close()
@@ -212,6 +238,38 @@ class SceneView:
         self._on_selection()
         self._restart(self.scene.layer_ids)
 
+    # -- scheme and place ------------------------------------------------------------------
+
+    @property
+    def scheme(self) -> str | None:
+        """The scheme that this view shows whatever the scene shows; None follows the scene."""
+        return self._scheme
+
+    def show_scheme(self, scheme_id: str | None) -> None:
+        """Show a scheme, the baseline with "", or what the scene shows with None."""
+        self._scheme = scheme_id
+        self._on_schemes()
+
+    @property
+    def seen(self) -> Scene:
+        """The scene as this view shows it, for reading."""
+        own = self._scheme
+        if own is None or (own and own not in {scheme.id for scheme in self.scene.schemes}):
+            return self.scene
+        return self.scene.under(own, self.scene.day)
+
+    @property
+    def pane(self) -> Pane:
+        """The part of the window that this view fills."""
+        return self._pane
+
+    def set_pane(self, pane: Pane) -> None:
+        """Fill another part of the window."""
+        self._pane = pane
+        for renderer in (self._renderer, self._overlay, self._backdrop.renderer):
+            place(renderer, pane)
+        self._apply_camera()
+
     # -- layers ----------------------------------------------------------------------------
 
     @property
@@ -225,15 +283,20 @@ class SceneView:
             self._budget = SOFTWARE if soft else HARDWARE
         return self._budget
 
-    def _request(self, layer_id: str) -> Request:
-        scene = self.scene
-        layer, style = scene[layer_id], scene.style(layer_id)
-        return self._request_for(layer, style, scene.hidden_entities(layer_id))
+    def _request(self, layer_id: str, seen: Scene | None = None) -> Request:
+        seen = seen or self.seen
+        layer, style = seen[layer_id], seen.style(layer_id)
+        request = self._request_for(layer, style, seen.hidden_entities(layer_id), seen)
+        return replace(request, mask=self._masks.of(seen, layer))
 
     def _request_for(
-        self, layer: Layer, style: LayerStyle, hidden: frozenset[str] = frozenset()
+        self,
+        layer: Layer,
+        style: LayerStyle,
+        hidden: frozenset[str] = frozenset(),
+        seen: Scene | None = None,
     ) -> Request:
-        scene = self.scene
+        scene = seen or self.seen
         scheme = scene.active_scheme
         ground = self._ground() if needs_ground(layer) else None
         bare = ground is None and isinstance(layer.data, GridData)
@@ -247,7 +310,7 @@ class SceneView:
             theme=self.theme,
             budget=self.budget,
             clip=tuple(clip),
-            clip_height=scheme.terrain_height if scheme else None,
+            clip_height=scheme.terrain_height if scheme and clip else None,
             models=self._models() if bare else (),
             floor=self._floor() if bare else 0.0,
             explode=scene.clipping.explode if scene.clipping.active else 0.0,
@@ -255,7 +318,8 @@ class SceneView:
 
     def _models(self) -> tuple[MeshData, ...]:
         """Return the visible meshes, which stand for a terrain where there is none."""
-        visible = [layer.data for layer in self.scene if self.scene.is_visible(layer.id)]
+        seen = self.seen
+        visible = [layer.data for layer in seen if seen.is_visible(layer.id)]
         return tuple(data for data in visible if isinstance(data, MeshData))
 
     def _floor(self) -> float:
@@ -280,9 +344,12 @@ class SceneView:
         shown.stale, shown.busy = True, False
         if not self._is_due(layer_id):
             return
-        request = self._request(layer_id)
-        shown.hidden = request.hidden
-        shown.stale, shown.busy = False, True
+        request = shown.asked = self._request(layer_id)
+        shown.stale, kept = False, shown.variants.take(request)
+        if kept is not None:
+            self._install(layer_id, shown, kept)
+            return
+        shown.busy = True
 
         def work() -> Prepared | Exception:
             try:
@@ -298,9 +365,17 @@ class SceneView:
             if isinstance(result, Exception):
                 self._start_due()
                 raise result
-            self._install(layer_id, current, result)
+            self._install(layer_id, current, self._built(request, result))
 
         self._prepare_async(work, done)
+
+    def _built(self, request: Request, prepared: Prepared) -> Variant:
+        """Return a prepared layer with its actors in the picture."""
+        ground = is_ground(request.layer)
+        drawn = [self._make(part, ground=ground) for part in prepared.parts]
+        for one in drawn:
+            (self._overlay if one.part.on_top else self._renderer).AddActor(one.actor)
+        return Variant(request, prepared, drawn)
 
     def _is_due(self, layer_id: str) -> bool:
         if is_terrain(self.scene[layer_id]):
@@ -308,7 +383,7 @@ class SceneView:
         waits = needs_ground(self.scene[layer_id]) and any(
             shown.busy and is_terrain(self.scene[i]) for i, shown in self._shown.items()
         )
-        return self.scene.is_visible(layer_id) and not waits
+        return self.seen.is_visible(layer_id) and not waits
 
     def _start_due(self) -> None:
         for layer_id, shown in list(self._shown.items()):
@@ -320,30 +395,63 @@ class SceneView:
         for layer_id in sorted(layer_ids, key=lambda i: not is_terrain(self.scene[i])):
             self._start(layer_id)
 
-    def _install(self, layer_id: str, shown: _Shown, prepared: Prepared) -> None:
-        self._remove_actors(shown)
-        had_ground = shown.prepared.ground is not None
-        shown.prepared = prepared
-        for part in prepared.parts:
-            drawn = self._make(part, ground=is_ground(self.scene[layer_id]))
+    def _install(self, layer_id: str, shown: _Shown, variant: Variant) -> None:
+        before = shown.prepared.ground
+        request = shown.request
+        old = None if request is None else Variant(request, shown.prepared, shown.drawn)
+        self._forget(shown.variants.put_away(old, variant.request))
+        shown.request, shown.prepared = variant.request, variant.prepared
+        shown.drawn = variant.drawn
+        for drawn in shown.drawn:
             drawn.set_moving(self._moving)
-            (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
-            shown.drawn.append(drawn)
-        if had_ground or prepared.ground is not None:
+        if shown.prepared.ground is not before:
             self._restart_grounded()
         self._update()
         if any(ref.layer == layer_id for ref in self.scene.selection):
             self._on_selection()
 
+    def warm(self) -> None:
+        """Prepare what the other schemes would show, one layer after the other."""
+        if self._warming or any(shown.busy for shown in self._shown.values()):
+            return
+        cold = next(self._cold(), None)
+        if cold is None:
+            return
+        shown, request = cold
+        self._warming = True
+
+        def done(prepared: Prepared) -> None:
+            self._warming = False
+            if self._shown.get(request.layer.id) is shown:
+                self._forget(shown.variants.keep(self._built(request, prepared)))
+                self.warm()
+
+        self._prepare_async(lambda: prepare(request), done)
+
+    def _cold(self) -> Iterator[tuple[_Shown, Request]]:
+        """Find what a scheme would show and nothing is prepared for; where there is room for it."""
+        for scheme_id in ["", *(scheme.id for scheme in self.scene.schemes[:WARM])]:
+            seen = self.scene.under(scheme_id, self.scene.day)
+            for layer_id, shown in self._shown.items():
+                if not seen.is_visible(layer_id) or not shown.variants.roomy(shown.drawn):
+                    continue
+                request = self._request(layer_id, seen)
+                known = shown.request is not None and same(shown.request, request)
+                if not known and not shown.variants.has(request):
+                    yield shown, request
+
+    def _forget(self, variants: Iterable[Variant]) -> None:
+        for variant in variants:
+            self._remove_actors(variant.drawn)
+
     def _restart_grounded(self) -> None:
         self._transients.restart()
         self._restart(i for i in self._shown if needs_ground(self.scene[i]))
 
-    def _remove_actors(self, shown: _Shown) -> None:
-        for drawn in shown.drawn:
-            self._renderer.RemoveActor(drawn.actor)
-            self._overlay.RemoveActor(drawn.actor)
-        shown.drawn = []
+    def _remove_actors(self, drawn: Iterable[Drawn]) -> None:
+        for one in drawn:
+            self._renderer.RemoveActor(one.actor)
+            self._overlay.RemoveActor(one.actor)
 
     # -- events of the scene ---------------------------------------------------------------
 
@@ -354,7 +462,8 @@ class SceneView:
         shown = self._shown.pop(layer_id, None)
         if shown is None:
             return
-        self._remove_actors(shown)
+        self._remove_actors(shown.drawn)
+        self._forget(shown.variants.clear())
         if shown.prepared.ground is not None:
             self._restart_grounded()
         self._update()
@@ -366,12 +475,11 @@ class SceneView:
         self._update()
 
     def _on_schemes(self) -> None:
-        """Prepare anew what the active scheme changes: hidden entities, cut terrain."""
-        scene = self.scene
+        """Show what the scheme changes: hidden entities, cut terrain, cleared areas."""
         changed = [
             layer_id
             for layer_id, shown in self._shown.items()
-            if shown.hidden != scene.hidden_entities(layer_id) or is_terrain(scene[layer_id])
+            if shown.asked is not None and not same(shown.asked, self._request(layer_id))
         ]
         self._restart(changed)
         self._update()
@@ -402,7 +510,7 @@ class SceneView:
             chosen.setdefault(ref.layer, []).append(ref.entity)
         for layer_id, ids in chosen.items():
             shown = self._shown.get(layer_id)
-            if shown is None or not self.scene.is_visible(layer_id):
+            if shown is None or not self.seen.is_visible(layer_id):
                 continue
             for part in shown.prepared.highlight(ids):
                 drawn = self._make(part, mark=True)
@@ -437,6 +545,13 @@ class SceneView:
         self._cast_shadows()
         self._apply_camera()
 
+    def _draw_drape(self, anew: bool) -> None:
+        if anew or not self._backdrop.show():
+            self._backdrop.keeping = not self._moving
+            self._apply_camera()
+        else:
+            self._draw_soon()
+
     def _make(self, part: Part, *, ground: bool = False, mark: bool = False) -> Drawn:
         drawn = build(part, self.pixel_ratio, self.budget.anisotropy)
         drawn.ground, drawn.mark = ground, mark
@@ -454,16 +569,16 @@ class SceneView:
     def _update(self) -> None:
         """Apply visibility, opacity and order, then draw."""
         self._start_due()
-        self._backdrop.keeping = not self._moving and self.budget is SOFTWARE
+        seen = self.seen
+        slow = self.budget is SOFTWARE or bool(self._drape.layers)
+        self._backdrop.keeping = not self._moving and slow
         self._covering = any(
-            shown.prepared.covers_ground
-            and self.scene.is_visible(i)
-            and self.scene.view(i).opacity >= 1
+            shown.prepared.covers_ground and seen.is_visible(i) and seen.view(i).opacity >= 1
             for i, shown in self._shown.items()
         )
         for layer_id, shown in self._shown.items():
-            visible = self.scene.is_visible(layer_id)
-            opacity = self.scene.view(layer_id).opacity
+            visible = seen.is_visible(layer_id)
+            opacity = seen.view(layer_id).opacity
             for drawn in shown.drawn:
                 drawn.covered = self._covering and shown.prepared.ground is not None
                 show = visible and not (self._moving and drawn.part.resting_only)
@@ -474,8 +589,9 @@ class SceneView:
         self._apply_camera()
 
     def _update_effects(self) -> None:
+        seen = self.seen
         clouds = any(
-            shown.prepared.eye_dome and self.scene.is_visible(i) for i, shown in self._shown.items()
+            shown.prepared.eye_dome and seen.is_visible(i) for i, shown in self._shown.items()
         )
         surfaces = any(
             drawn.part.triangles is not None and drawn.actor.GetVisibility()
@@ -504,9 +620,13 @@ class SceneView:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the view, device pixels."""
-        width, height = self.plotter.render_window.GetSize()
-        return max(1, int(width)), max(1, int(height))
+        """Width and height of the picture, device pixels."""
+        return self._pane.size(self.plotter.render_window.GetSize())
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Lower left corner of the picture in the window, device pixels."""
+        return self._pane.corner(self.plotter.render_window.GetSize())
 
     def camera(self) -> Camera:
         """Return the camera, project CRS."""
@@ -547,6 +667,7 @@ class SceneView:
         eye.SetParallelProjection(camera.parallel)
         eye.SetParallelScale(camera.parallel_scale)
         eye.SetViewAngle(camera.view_angle)
+        self._pane.aim(eye)
         near, far = self._clipping()
         eye.SetClippingRange(near, far)
         perspective = 0.0 if camera.parallel else 2 * far * near / (far - near)
@@ -584,10 +705,11 @@ class SceneView:
         self._names.give_way(self._tags.boxes)
 
     def _place_names(self) -> None:
+        seen = self.seen
         labels = [
             label
             for layer_id, shown in self._shown.items()
-            if shown.prepared.labels and not self._moving and self.scene.is_visible(layer_id)
+            if shown.prepared.labels and not self._moving and seen.is_visible(layer_id)
             for label in shown.prepared.labels
         ]
         candidates = self._candidates()
@@ -674,7 +796,8 @@ class SceneView:
 
         Flat plan layers take the heights of the ground below, if there is any.
         """
-        layers = [layer for layer in self.scene if self.scene.is_visible(layer.id)]
+        seen = self.seen
+        layers = [layer for layer in seen if seen.is_visible(layer.id)]
         grounded = [layer for layer in layers if not needs_ground(layer)]
         box = Bounds.union(layer.bounds for layer in layers)
         heights = Bounds.union(layer.bounds for layer in grounded)
@@ -721,7 +844,7 @@ class SceneView:
 
     def _candidates(self) -> list[Candidate]:
         """Return the visible layers, topmost first, with what is shown of each."""
-        scene = self.scene
+        scene = self.seen
         return [
             self.clip.candidate(scene[i], self._shown[i].prepared, scene.style(i).z_offset)
             for i in scene.layer_ids
@@ -746,16 +869,36 @@ class SceneView:
         """Remove the rubber band."""
         self.tools.clear_band()
 
-    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
-        """Draw a layer that is not in the scene and cannot be picked; None takes it away."""
+    def show_layer(
+        self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False
+    ) -> None:
+        """Draw a layer that is not in the scene and cannot be picked; None takes it away.
+
+        A grid that is `live`, since it follows a hand, is laid over the picture of the scene.
+        """
+        if live and layer is not None and lies_on_ground(layer):
+            self._transients.remove(key)
+            self._drape.show(key, layer, style or layer.style, self.theme)
+            return
+        self._drape.remove(key)
         if layer is None:
             self._transients.remove(key)
         else:
             self._transients.show(key, layer, style or layer.style)
 
+    def clear_layers(self) -> None:
+        """Take away all layers that are not in the scene."""
+        self._drape.remove()
+        self._transients.clear()
+
+    @property
+    def passing_layers(self) -> list[tuple[Layer, LayerStyle]]:
+        """Layers that are drawn without being in the scene, with their styles."""
+        return [*self._transients.layers, *self._drape.layers]
+
     @property
     def transients(self) -> Transients:
-        """Layers that are drawn without being in the scene."""
+        """Layers that are drawn as actors without being in the scene."""
         return self._transients
 
     # -- sun -------------------------------------------------------------------------------
