@@ -25,6 +25,7 @@ from plumbline.core.history import History
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerEntry, LayerStyle, LayerView
 from plumbline.core.pick import EntityRef
+from plumbline.core.report_plan import ReportPlan
 from plumbline.core.scheme import Clearing, Phase, Scheme
 
 __all__ = [
@@ -138,6 +139,7 @@ class Scene:
     viewpoints_changed = Signal()
     records_changed = Signal()
     schemes_changed = Signal()
+    report_changed = Signal()
     entities_changed = Signal()
     clipping_changed = Signal()
     modified_changed = Signal(bool)
@@ -157,6 +159,7 @@ class Scene:
         self._book = EntityBook()
         self._filters = Filters()
         self._schemes: tuple[Scheme, ...] = ()
+        self._report = ReportPlan()
         self._active_scheme = ""
         self._day = ""
         self._clipping = Clipping()
@@ -280,6 +283,11 @@ class Scene:
     def entity_book(self) -> EntityBook:
         """The entities, to be found by what was picked."""
         return self._book
+
+    @property
+    def report(self) -> ReportPlan:
+        """What goes into the report of the project."""
+        return self._report
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -579,6 +587,10 @@ class Scene:
     def set_schemes(self, schemes: Iterable[Scheme]) -> None:
         """Replace the list of schemes."""
         self._edit_field(N_("Change schemes"), "_schemes", tuple(schemes), self.schemes_changed)
+
+    def set_report(self, plan: ReportPlan) -> None:
+        """Replace what goes into the report."""
+        self._edit_field(N_("Change the report"), "_report", plan, self.report_changed)
 
     def activate_scheme(self, scheme_id: str) -> None:
         """Show one scheme, or the baseline with ``""``."""

@@ -15,6 +15,7 @@ from plumbline.core.crs import crs_text
 from plumbline.core.data import LayerData
 from plumbline.core.georeference import Georeference
 from plumbline.core.layer import Layer, LayerEntry, LayerKind
+from plumbline.core.report_plan import ReportPlan
 from plumbline.core.scene import Camera, Group, Record, Scene, Scheme, Viewpoint
 
 SUFFIX = ".plumb.gpkg"
@@ -51,6 +52,7 @@ class ProjectContent:
     extra: Mapping[str, Any] = field(default_factory=dict)
     saved_at: str = ""
     saved_by: str = ""
+    report: ReportPlan = field(default_factory=ReportPlan)
     warnings: tuple[str, ...] = ()
     data: Mapping[str, LayerData] = field(default_factory=dict)
     entities: tuple[CityEntity, ...] = ()
@@ -100,6 +102,7 @@ def snapshot(
         data=data,
         entities=scene.entities,
         clipping=scene.clipping,
+        report=scene.report,
     )
 
 
@@ -108,8 +111,9 @@ def _entry_of(scene: Scene, layer: Layer) -> LayerEntry:
     if layer.kind is LayerKind.RESULT:
         source = None  # results belong to the project, wherever they were computed
     if source is not None:
-        recorded = str(layer.metadata.get(CHANGED_FROM, source.sha256))
-        source = replace(source, sha256=recorded)
+        now = (source.sha256, source.fingerprint)
+        sha256, fingerprint = layer.metadata.get(CHANGED_FROM, now)
+        source = replace(source, sha256=sha256, fingerprint=fingerprint)
     return LayerEntry(
         layer.id,
         layer.name,

@@ -58,8 +58,9 @@ def load_entry(
     layer = _only(layers, entry, source)
     layer.id, layer.name = entry.id, entry.name
     assert layer.source is not None
-    if source.sha256 and layer.source.sha256 != source.sha256:
-        layer.metadata[CHANGED_FROM] = source.sha256
+    known, now = ((s.sha256, s.fingerprint) for s in (source, layer.source))
+    if any(a and a != b for a, b in zip(known, now, strict=True)):
+        layer.metadata[CHANGED_FROM] = list(known)
         layer.warnings.append(
             tr(
                 "The source of layer “{name}” has changed since the project was saved: {path}.",
@@ -120,6 +121,7 @@ def build_scene(
     scene.set_entities(content.entities)
     scene.activate_scheme(content.active_scheme)
     scene.set_clipping(content.clipping)
+    scene.set_report(content.report)
     scene.history.clear()
     scene.mark_modified(False)
     return scene

@@ -18,6 +18,7 @@ from plumbline.core.errors import InputError, UserError
 from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import tr
 from plumbline.core.layer import LayerEntry, LayerKind, LayerStyle, LayerView, Source
+from plumbline.core.report_plan import ReportPlan
 from plumbline.core.scene import Camera, Group, Record, Scheme, Viewpoint
 from plumbline.services.project import geopackage
 from plumbline.services.project.content import ProjectContent
@@ -42,6 +43,7 @@ _RECORD = TypeAdapter(Record)
 _SCHEME = TypeAdapter(Scheme)
 _ORIGIN = TypeAdapter(tuple[float, float, float])
 _CLIPPING = TypeAdapter(Clipping)
+_REPORT = TypeAdapter(ReportPlan)
 _JSON: TypeAdapter[Mapping[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -94,6 +96,7 @@ class _Reader:
             self._meta("extra", _JSON, {}),
             self._meta("saved_at", TypeAdapter(str), ""),
             self._meta("version", TypeAdapter(str), ""),
+            report=self._meta("report", _REPORT, ReportPlan()),
             clipping=self._meta("clipping", _CLIPPING, Clipping()),
             entities=read_entities(self.db, self._warn),
             warnings=tuple(self.warnings),
@@ -190,6 +193,7 @@ class _Reader:
             stored.crs,
             stored.sha256,
             stored.size,
+            stored.fingerprint,
         )
 
     def _tree(self, layers: set[str]) -> tuple[str | Group, ...]:

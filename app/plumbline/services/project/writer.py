@@ -213,6 +213,7 @@ def _write_meta(db: sqlite3.Connection, content: ProjectContent) -> None:
         "active_scheme": content.active_scheme,
         "camera": content.camera,
         "extra": content.extra,
+        "report": content.report,
         "clipping": content.clipping,
     }
     db.executemany(
@@ -307,6 +308,7 @@ def _stored_source(source: Source, folder: Path) -> StoredSource:
         crs=source.crs,
         sha256=source.sha256,
         size=source.size,
+        fingerprint=source.fingerprint,
     )
 
 
