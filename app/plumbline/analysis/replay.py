@@ -101,10 +101,12 @@ def _scene(stored: Stored, folder: Path, feedback: Feedback) -> tuple[Scene, lis
         )[0]
         stands = item.style.model_dump(exclude_none=True) if item.style else {}
         scene.add(layer, style=layer.style.model_copy(update=stands))
-        now = layer.source.sha256 if layer.source is not None else None
-        if item.sha256 is not None and now != item.sha256:
-            text = tr("The file “{name}” has changed since.", name=source.name)
-            changed.append(Difference(f"input {item.id}", item.sha256, now, text))
+        found = layer.source
+        marks = (None, None) if found is None else (found.sha256, found.fingerprint)
+        for before, now in zip((item.sha256, item.fingerprint), marks, strict=True):
+            if before is not None and now != before:
+                text = tr("The file “{name}” has changed since.", name=source.name)
+                changed.append(Difference(f"input {item.id}", before, now, text))
     schemes = list(stored.provenance.schemes_read)
     if stored.provenance.scheme_definition is not None:
         own = stored.provenance.scheme_definition

@@ -30,6 +30,7 @@ from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, Source, file_sha256
 from plumbline.core.scene import Scene, Scheme
+from plumbline.io.fingerprint import WHOLE, fingerprint
 
 #: Libraries whose version can move a number; those that a run has loaded go into its provenance.
 _ENGINES = ("numpy", "scipy", "pyproj", "shapely", "rasterio", "geopandas", "trimesh", "embreex")
@@ -94,7 +95,7 @@ class Prepared:
         if source is not None:
             row |= {
                 "path": str(source.path),
-                "sha256": source.sha256 or _late_digest(source),
+                **_digests(source),
                 "loader": source.loader,
                 "sublayer": source.sublayer,
                 "options": dict(source.options),
@@ -310,10 +311,14 @@ def _names(value: Any, layer_id: str) -> bool:
     return bool(value == layer_id)
 
 
-def _late_digest(source: Source) -> str | None:
-    """Return the digest of a source loaded without one, None when the file is not that any more."""
+def _digests(source: Source) -> dict[str, str | None]:
+    """Return what a source is known by: its SHA-256, for large ones a fingerprint."""
+    sha256, mark = source.sha256 or None, source.fingerprint or None
     try:
-        same = source.path.stat().st_size == source.size
-        return file_sha256(source.path) if same else None
+        # Loaded without: as it is now, unless it is not the same file any more.
+        if not (sha256 or mark) and source.path.stat().st_size == source.size:
+            sha256 = file_sha256(source.path) if source.size <= WHOLE else None
+            mark = fingerprint(source.path, source.loader) or None
     except OSError:
-        return None
+        pass
+    return {"sha256": sha256} if mark is None else {"sha256": sha256, "fingerprint": mark}

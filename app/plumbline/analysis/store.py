@@ -52,6 +52,7 @@ class StoredInput(BaseModel):
     id: str
     path: str | None
     sha256: str | None = None
+    fingerprint: str | None = None
     relative: str | None = None
     sublayer: str = ""
     options: dict[str, Any] = Field(default_factory=dict)

@@ -51,9 +51,12 @@ class Source:
     crs : str, optional
         CRS that the user stated because the file had none or a wrong one.
     sha256 : str
-        Digest of the file's bytes, empty when not yet computed.
+        Digest of the file's bytes, empty when not computed.
     size : int
         Size of the file, bytes.
+    fingerprint : str
+        What a folder or a very large file is known by, because hashing all of it takes too long:
+        its list of files with samples of them (`plumbline.io.fingerprint`); empty for others.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Source:
     crs: str | None = None
     sha256: str = ""
     size: int = 0
+    fingerprint: str = ""
 
 
 def file_sha256(path: Path) -> str:

@@ -22,6 +22,7 @@ from plumbline.core.errors import InputError, UsageError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, Source, file_sha256
+from plumbline.io.fingerprint import WHOLE, fingerprint
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -434,7 +435,7 @@ def load(
     sublayer : str, optional
         Only this layer of a file that holds several.
     digest : bool
-        Compute the SHA-256 of the file.
+        Compute the SHA-256 of the file; of what is too large for that, its fingerprint.
     stored : bool
         Large clouds may stay in their file: for analyses that stream them.
 
@@ -470,8 +471,9 @@ def load(
         spec.id,
         options={o.name: parsed[o.name] for o in _options_of(spec) if parsed[o.name] != o.default},
         crs=crs,
-        sha256=file_sha256(path) if digest else "",
+        sha256=file_sha256(path) if digest and path.stat().st_size <= WHOLE else "",
         size=path.stat().st_size,
+        fingerprint=fingerprint(path, spec.id) if digest else "",
     )
     for n, layer in enumerate(layers):
         inner = str(layer.metadata.get("layer", "") or (layer.name if len(layers) > 1 else ""))

@@ -17,8 +17,8 @@ from plumbline.core.data import AnyArray, FloatArray, GridData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.geometry.rays import HeightField
 from plumbline.render.backdrop import Backdrop
-from plumbline.render.ground import Ground
 from plumbline.render.grid import OPACITY
+from plumbline.render.ground import Ground
 from plumbline.render.scales import scale_of
 from plumbline.render.theme import RenderTheme
 

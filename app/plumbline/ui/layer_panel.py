@@ -89,7 +89,7 @@ METADATA = {
 def color_modes(layer: Layer) -> list[str]:
     """Return the ways in which a layer can be coloured."""
     if layer.kind == LayerKind.POINTCLOUD and isinstance(layer.data, PointCloudData):
-        have = layer.data.attributes
+        have = layer.data.attribute_names
         modes = ["rgb"] if "rgb" in have else []
         modes += ["class"] if "classification" in have else []
         modes += ["elevation"] + (["intensity"] if "intensity" in have else [])
@@ -272,6 +272,8 @@ class LayerPanel(Panel):
                 (tr("Size"), tr("{size} MB", size=f"{source.size / 1e6:.1f}")),
                 ("SHA-256", source.sha256 or "–"),
             ]
+            if source.fingerprint:
+                rows.append((tr("Fingerprint"), source.fingerprint))
         rows += [(tr(COUNTS.get(k, k)), group_digits(str(v))) for k, v in layer.counts.items()]
         box = layer.bounds
         if box is not None:

@@ -50,6 +50,7 @@ class StoredSource(BaseModel):
     crs: str | None = Field(None, max_length=100_000)
     sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     size: int = Field(0, ge=0)
+    fingerprint: str = Field("", max_length=100)
 
 
 class StoredItem(BaseModel):
