@@ -85,7 +85,7 @@ def test_one_bad_value_costs_only_itself(path: Path, notifier: Notifier) -> None
     settings = SettingsStore(path, notifier).settings
     assert settings.operator == "A"
     assert settings.theme == "system"
-    assert settings.navigation.walk_speed == 1.4
+    assert settings.navigation.walk_speed == 4.0
     (told,) = notifier.notifications
     assert "theme" in told.message
     assert "navigation" in told.message

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
+from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QToolButton, QWidget
 
@@ -82,6 +83,15 @@ class Hand:
             QTest.mouseMove(handle, self._at(widget, place)[1])
             live(30)
         QTest.mouseRelease(handle, LEFT, NONE, self._at(widget, end)[1])
+        live(50)
+
+    def wheel(self, widget: QWidget, place: QPoint, turn: int) -> None:
+        """Turn the wheel over a place; 120 is one notch away from the hand."""
+        event = QWheelEvent(
+            QPointF(place), QPointF(widget.mapToGlobal(place)), QPoint(), QPoint(0, turn),
+            Qt.MouseButton.NoButton, NONE, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(widget, event)
         live(50)
 
     # -- keys ------------------------------------------------------------------------------

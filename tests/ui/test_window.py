@@ -11,15 +11,18 @@ import rasterio
 from affine import Affine
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QCheckBox
 from shapely.geometry import Polygon
 
 from plumbline.api import EntityRef, Group
 from plumbline.core.entities import entity_ids
+from plumbline.render import camera as moves
 from plumbline.services.notifier import Severity, notifier
 from plumbline.ui.dialogs.crs import CrsDialog
 from plumbline.ui.search import SearchTargets, find
 
 from .hand import Hand
+from .test_settings import settings_dialog
 
 CRS = "EPSG:4549"
 X, Y = 534000.0, 3993000.0
@@ -385,8 +388,8 @@ def test_nothing_is_clipped_at_common_sizes(open_window: object, size: tuple[int
 
 
 def test_walk_keeps_the_eyes_above_the_ground(scene_hand: Hand) -> None:
-    """W moves ahead at 1.6 m above the terrain, Esc goes back to orbit."""
-    from plumbline.ui.canvas import EYE_HEIGHT, Mode
+    """W moves ahead with the eyes above the terrain, Esc goes back to orbit."""
+    from plumbline.ui.canvas import Mode
 
     hand, window = scene_hand, scene_hand.window
     canvas = window.canvas
@@ -402,7 +405,25 @@ def test_walk_keeps_the_eyes_above_the_ground(scene_hand: Hand) -> None:
     x, y, z = canvas.camera().position
     height = canvas.view.ground_height(x, y)
     if height is not None:
-        assert z - height == pytest.approx(EYE_HEIGHT, abs=0.01)
+        assert z - height == pytest.approx(canvas.habits.eye_height, abs=0.01)
     hand.click(canvas.interactor, QPoint(5, 5))
     hand.key(Qt.Key.Key_Escape)
     assert canvas.mode is Mode.ORBIT
+
+
+def test_the_wheel_turns_the_other_way_once_it_is_chosen(scene_hand: Hand) -> None:
+    hand = scene_hand
+    canvas, middle = hand.window.canvas, QPoint(300, 250)
+
+    def zoomed() -> float:
+        before = moves.distance(canvas.camera())
+        hand.wheel(canvas.interactor, middle, 120)
+        return moves.distance(canvas.camera()) / before
+
+    assert zoomed() < 1
+    dialog = settings_dialog(hand)
+    tick = dialog.findChildren(QCheckBox)[0]
+    hand.click(tick, QPoint(8, tick.height() // 2))
+    assert hand.window.session.settings.navigation.invert_wheel
+    dialog.close()
+    assert zoomed() > 1

@@ -28,14 +28,16 @@ class NavigationSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    #: Speed of walking, metres per second.
-    walk_speed: float = Field(1.4, gt=0, le=100)
+    #: Speed of walking, metres per second: brisk, and four times that with Shift.
+    walk_speed: float = Field(4.0, gt=0, le=100)
     #: Speed of flying, as a share of the height above ground per second.
     fly_speed: float = Field(0.8, gt=0, le=10)
     #: Height of the eyes when walking, metres.
     eye_height: float = Field(1.6, gt=0, le=10)
+    #: Angle that a drag turns by, against that of the default.
     mouse_sensitivity: float = Field(1.0, ge=0.1, le=10)
     invert_wheel: bool = False
+    #: Whether the camera moves to a place with a short ease.
     smooth: bool = True
 
 

@@ -20,6 +20,7 @@ from plumbline.api import Bounds, Camera, Scene
 from plumbline.render import camera as moves
 from plumbline.render.scene_view import PrepareAsync, SceneView
 from plumbline.render.theme import SOFTWARE
+from plumbline.services.settings import NavigationSettings
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
@@ -37,11 +38,6 @@ REST_DELAY = 250
 ORBIT_RANGE = 180.0
 #: Zoom factor of one notch of the wheel.
 WHEEL_ZOOM = 1.25
-#: Walking, metres per second (brisk), at the height of standing eyes, metres.
-WALK_SPEED = 4.0
-EYE_HEIGHT = 1.6
-#: Flying goes this share of the height above the ground in a second.
-FLY_SHARE = 0.8
 #: Time of the ease between two views, milliseconds.
 EASE_TIME = 320
 
@@ -84,6 +80,8 @@ class Canvas(QWidget):
         self.grip = GripHand(self)
         self._tool_active = False
         self.mode = Mode.ORBIT
+        #: How fast the camera moves; whoever owns the canvas sets it.
+        self.habits = NavigationSettings()
         self.view = self._make_view(scene)
         self._make_overlays()
         self._closed = False
@@ -172,7 +170,7 @@ class Canvas(QWidget):
     def go_to(self, camera: Camera, *, ease: bool = True) -> None:
         """Move to a camera, with a short ease unless told otherwise."""
         self._ease.stop()
-        if not ease or not self.isVisible():
+        if not (ease and self.habits.smooth and self.isVisible()):
             self.view.set_camera(camera)
             self.refresh_overlays()
             return
@@ -304,7 +302,7 @@ class Canvas(QWidget):
         camera, buttons = self.camera(), event.buttons()
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         anchor = self._anchor or camera.focal_point
-        step = ORBIT_RANGE / max(1, self.height())
+        step = ORBIT_RANGE * self.habits.mouse_sensitivity / max(1, self.height())
         dx, dy = end.x() - start.x(), end.y() - start.y()
         if buttons & Qt.MouseButton.MiddleButton or (buttons & Qt.MouseButton.LeftButton and shift):
             self._move_to(
@@ -355,7 +353,7 @@ class Canvas(QWidget):
             self.go_to(moves.zoom_to(self.camera(), anchor, 2.5))
 
     def _wheeled(self, event: QWheelEvent) -> None:
-        notches = event.angleDelta().y() / 120
+        notches = event.angleDelta().y() / 120 * (-1 if self.habits.invert_wheel else 1)
         if not notches:
             return
         anchor = self.view.hover_position(*self.pixel(event.position()))
@@ -440,9 +438,10 @@ class Canvas(QWidget):
         ahead = self._held(Qt.Key.Key_W, Qt.Key.Key_S)
         aside = self._held(Qt.Key.Key_D, Qt.Key.Key_A)
         above = self._held(Qt.Key.Key_E, Qt.Key.Key_Q)
-        speed = WALK_SPEED * seconds
+        speed = self.habits.walk_speed * seconds
         if self.mode is Mode.FLY:
-            speed = max(WALK_SPEED, self._above_ground(camera) * FLY_SHARE) * seconds
+            share = self.habits.fly_speed
+            speed = max(self.habits.walk_speed, self._above_ground(camera) * share) * seconds
         if QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier:
             speed *= 4
         step = moves.walk if self.mode is Mode.WALK else moves.fly
@@ -458,7 +457,7 @@ class Canvas(QWidget):
         """Return the camera with the walker's eyes above the ground under it."""
         x, y, z = camera.position
         ground = self.view.ground_height(x, y)
-        lift = 0.0 if ground is None else ground + EYE_HEIGHT - z
+        lift = 0.0 if ground is None else ground + self.habits.eye_height - z
         return moves.walk(camera, 0.0, 0.0, lift)
 
     # -- overlays --------------------------------------------------------------------------

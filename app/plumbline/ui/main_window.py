@@ -63,6 +63,8 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._connect()
         self._bind()
+        self._take_up_settings()
+        follow(self, session.store.changed, self._take_up_settings)
         on_language(self, self.retranslate)
         self.retranslate()
         self._restore_places()
@@ -189,6 +191,9 @@ class MainWindow(QMainWindow):
         follow(self, scene.modified_changed, self._show_title)
         self._show_center()
         self._show_title()
+
+    def _take_up_settings(self) -> None:
+        self.canvas.habits = self.session.settings.navigation
 
     # -- texts -----------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ from plumbline.services.project import (
 from plumbline.services.settings import Settings, SettingsStore
 from plumbline.services.tasks import TaskRunner
 from plumbline.ui.dialogs.crs import CrsDialog
+from plumbline.ui_kit.live import follow
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -80,6 +81,7 @@ class Session(QObject):
         self._lock: ProjectLock | None = None
         self.autosave = Autosave(tasks, store.settings.autosave_minutes, notifier=notifier)
         self._watch()
+        follow(self, store.changed, self._set_autosave)
         timer = QTimer(self)
         timer.timeout.connect(self.autosave.tick)
         timer.start(AUTOSAVE_CHECK)
@@ -570,8 +572,10 @@ class Session(QObject):
         self._unplaced.clear()
         self._watch(recovery)
 
-    def _watch(self, recovery: Recovery | None = None) -> None:
+    def _set_autosave(self) -> None:
         self.autosave.minutes = self.settings.autosave_minutes
+
+    def _watch(self, recovery: Recovery | None = None) -> None:
         self.autosave.watch(self.scene, self.path, lambda: self.camera_of(), recovery)
 
     # -- recovery --------------------------------------------------------------------------

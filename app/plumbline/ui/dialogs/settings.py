@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
@@ -20,59 +21,72 @@ from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
 
 if TYPE_CHECKING:
+    from plumbline.services.settings import NavigationSettings, Settings
     from plumbline.ui.preferences import Preferences
 
 
 class SettingsDialog(QDialog):
-    """Language, theme, operator, recovery copies."""
+    """Language, theme, operator, recovery copies; how the camera moves."""
 
     def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._preferences = preferences
         self.setWindowTitle(tr("Settings"))
-        settings = preferences.store.settings
-        form = QFormLayout()
-        form.setHorizontalSpacing(24)
-        form.setVerticalSpacing(10)
-        form.addRow(
-            tr("Language"),
-            self._choice(
-                "language",
-                settings.language,
-                [("system", tr("As the system")), ("en", "English"), ("zh_CN", "简体中文")],
-            ),
-        )
-        form.addRow(
-            tr("Theme"),
-            self._choice(
-                "theme",
-                settings.theme,
-                [("system", tr("As the system")), ("light", tr("Light")), ("dark", tr("Dark"))],
-            ),
-        )
-        operator = QLineEdit(settings.operator)
-        operator.setPlaceholderText(tr("Written into every result"))
-        operator.editingFinished.connect(lambda: self._set("operator", operator.text()[:200]))
-        form.addRow(tr("Operator"), operator)
-        minutes = QDoubleSpinBox()
-        inset(minutes)
-        minutes.setRange(0, 120)
-        minutes.setDecimals(0)
-        minutes.setSuffix(" min")
-        minutes.setSpecialValueText(tr("Never"))
-        minutes.setValue(settings.autosave_minutes)
-        minutes.valueChanged.connect(lambda value: self._set("autosave_minutes", value))
-        form.addRow(tr("Recovery copy every"), minutes)
+        self._form = QFormLayout()
+        self._form.setHorizontalSpacing(24)
+        self._form.setVerticalSpacing(10)
+        self._add_person(preferences.store.settings)
+        self._add_navigation(preferences.store.settings.navigation)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.button(QDialogButtonBox.StandardButton.Close).setText(tr("Close"))
         buttons.rejected.connect(self.accept)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(16)
-        column.addLayout(form)
+        column.addLayout(self._form)
         column.addWidget(label(tr("Changes apply at once."), "hint"))
         column.addWidget(buttons)
         self.resize(440, self.sizeHint().height())
+
+    def _add_person(self, settings: Settings) -> None:
+        form, system = self._form, ("system", tr("As the system"))
+        languages = [system, ("en", "English"), ("zh_CN", "简体中文")]
+        form.addRow(tr("Language"), self._choice("language", settings.language, languages))
+        themes = [system, ("light", tr("Light")), ("dark", tr("Dark"))]
+        form.addRow(tr("Theme"), self._choice("theme", settings.theme, themes))
+        operator = QLineEdit(settings.operator)
+        operator.setPlaceholderText(tr("Written into every result"))
+        operator.editingFinished.connect(lambda: self._set("operator", operator.text()[:200]))
+        form.addRow(tr("Operator"), operator)
+        minutes = _number(settings.autosave_minutes, (0, 120), 0, "min")
+        minutes.setSpecialValueText(tr("Never"))
+        minutes.valueChanged.connect(lambda value: self._set("autosave_minutes", value))
+        form.addRow(tr("Recovery copy every"), minutes)
+
+    def _add_navigation(self, habits: NavigationSettings) -> None:
+        form = self._form
+        form.addRow(label(tr("Moving the camera"), "heading"))
+        for text, name, factor, limits, decimals, unit in (
+            (tr("Walking speed"), "walk_speed", 1.0, (0.1, 100.0), 1, "m/s"),
+            (tr("Height of the eyes"), "eye_height", 1.0, (0.1, 10.0), 2, "m"),
+            (tr("Flying speed, of the height"), "fly_speed", 100.0, (1, 1000), 0, "%/s"),
+            (tr("Turn of a drag"), "mouse_sensitivity", 100.0, (10, 1000), 0, "%"),
+        ):
+            box = _number(getattr(habits, name) * factor, limits, decimals, unit)
+            box.valueChanged.connect(lambda value, n=name, f=factor: self._move(n, value / f))
+            form.addRow(text, box)
+        for text, name in (
+            (tr("Turn the wheel the other way"), "invert_wheel"),
+            (tr("Glide to places"), "smooth"),
+        ):
+            tick = QCheckBox(text)
+            tick.setChecked(getattr(habits, name))
+            tick.toggled.connect(lambda value, n=name: self._move(n, value))
+            form.addRow("", tick)
+
+    def _move(self, name: str, value: object) -> None:
+        habits = self._preferences.store.settings.navigation
+        self._set("navigation", habits.model_copy(update={name: value}).model_dump())
 
     def _choice(self, name: str, value: str, choices: list[tuple[str, str]]) -> ComboBox:
         box = ComboBox()
@@ -85,3 +99,14 @@ class SettingsDialog(QDialog):
 
     def _set(self, name: str, value: object) -> None:
         self._preferences.set(**{name: value})
+
+
+def _number(value: float, limits: tuple[float, float], decimals: int, unit: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    inset(box)
+    box.setRange(*limits)
+    box.setDecimals(decimals)
+    box.setSuffix(f" {unit}")
+    box.setSingleStep(10.0 ** -min(decimals, 1) if decimals else max(1.0, limits[1] / 100))
+    box.setValue(value)
+    return box
