@@ -230,6 +230,11 @@ class PointSet:
         position = np.array(self._points[near[first]], dtype=np.float64)
         return Hit(float(t[first]), position, int(near[first]))
 
+    def around(self, ray: Ray, pixels: float) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Return points ``(N, 3)`` that may lie within some pixels of a ray, and their indices."""
+        near = self._blocks.near(ray, pixels)
+        return np.asarray(self._points[near], dtype=np.float64).reshape(-1, 3), near
+
 
 class SegmentSet:
     """Line segments, hit within a distance in pixels; the position is on the segment.
@@ -263,6 +268,11 @@ class SegmentSet:
         if not np.isfinite(t[first]):
             return None
         return Hit(float(t[first]), on_segment[first], int(near[first]))
+
+    def around(self, ray: Ray, pixels: float) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Return segments ``(N, 2, 3)`` that may pass a ray within some pixels; their indices."""
+        near = self._blocks.near(ray, pixels)
+        return self._ends[near].reshape(-1, 2, 3), near
 
 
 def nearest_on_segments(

@@ -18,6 +18,7 @@ from plumbline.render.mesh import (
     triangle_colors,
 )
 from plumbline.render.parts import Part, Prepared, Request
+from plumbline.render.snapping import mesh_snaps
 
 #: Colours of common classes; others take a place in the theme's cycle.
 CLASS_COLORS = {
@@ -48,7 +49,7 @@ def prepare(request: Request) -> Prepared:
     """Prepare a building model."""
     data = request.layer.data
     assert isinstance(data, BimData)
-    lift = storey_lift(data, request.explode)
+    lift, still = storey_lift(data, request.explode), data
     if lift is not None:
         data = _lifted(data, lift)
     unwanted = set(request.style.hidden_classes)
@@ -63,6 +64,7 @@ def prepare(request: Request) -> Prepared:
         if chosen.any():
             parts += _part(request, data, data.triangles[kept[chosen]], colors[chosen], opaque)
     prepared = pickable_mesh(request, data, kept, parts)
+    prepared.snaps = mesh_snaps(still, kept, lift)
     if lift is not None and data.element_index is not None:
         heights = lift[data.element_index[kept]]
         for target in prepared.targets:

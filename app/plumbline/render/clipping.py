@@ -119,7 +119,8 @@ class ClipStage:
         """Return a layer as the picker may see it: only what is shown of it."""
         ground = is_ground(layer)
         through = ground and self.sees_through_ground
-        return Candidate(layer.id, prepared.targets, offset, self.regions(ground), through)
+        regions = self.regions(ground)
+        return Candidate(layer.id, prepared.targets, offset, regions, through, prepared.snaps)
 
     def keeps(self, place: FloatArray) -> bool:
         """Tell whether a place ``(3,)`` of something other than the ground is shown."""

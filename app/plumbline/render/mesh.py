@@ -16,6 +16,7 @@ from plumbline.geometry.rays import TriangleSet
 from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.parts import Part, Prepared, Request, Target
 from plumbline.render.scales import scale_of
+from plumbline.render.snapping import mesh_snaps
 
 
 def prepare(request: Request) -> Prepared:
@@ -26,7 +27,9 @@ def prepare(request: Request) -> Prepared:
         data = cleared_mesh(data, request.mask)
     kept = kept_triangles(data, request.hidden)
     parts = parts_of(request, data, kept)
-    return pickable_mesh(request, data, kept, parts)
+    prepared = pickable_mesh(request, data, kept, parts)
+    prepared.snaps = mesh_snaps(data, kept, None)
+    return prepared
 
 
 def kept_triangles(data: MeshData, hidden: frozenset[str]) -> NDArray[np.intp]:

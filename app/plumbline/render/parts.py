@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import shapely
 
     from plumbline.render.ground import Ground, GroundGrid
+    from plumbline.render.snapping import SnapSet
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ class Prepared:
         Terrain: what other layers are laid on.
     covers_ground : bool
         Imagery that hides the terrain below it wholly.
+    snaps : list of SnapSet
+        What a hand may snap to.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -186,6 +189,7 @@ class Prepared:
     covers_ground: bool = False
     eye_dome: bool = False
     labels: list[Label] = field(default_factory=list)
+    snaps: list[SnapSet] = field(default_factory=list)
 
 
 # -- building: VTK, GUI thread only --------------------------------------------------------------

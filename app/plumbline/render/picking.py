@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from plumbline.geometry.rays import Hit, Ray
 from plumbline.render.camera import Size, project
 from plumbline.render.camera import ray as ray_through
 from plumbline.render.parts import Target
+
+if TYPE_CHECKING:
+    from plumbline.render.snapping import SnapSet
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Candidate:
     offset: float = 0.0
     regions: Sequence[Region] = ()
     yields: bool = False
+    #: What a hand may snap to in it.
+    snaps: Sequence[SnapSet] = ()
 
     def hit(self, target: Target, ray: Ray) -> Hit | None:
         """Return the first of a target along a ray that is shown."""

@@ -21,6 +21,7 @@ from plumbline.core.data import BimData, Bounds, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Camera, Record, Scene
+from plumbline.geometry.rays import Ray
 from plumbline.render import camera as moves
 from plumbline.render.backdrop import Backdrop
 from plumbline.render.clipping import ClipStage
@@ -33,6 +34,7 @@ from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_pa
 from plumbline.render.pane import WHOLE, Pane, place
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
+from plumbline.render.snapping import snap
 from plumbline.render.sun import Sun, Sunlight
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
 from plumbline.render.tools import ToolDrawings
@@ -841,6 +843,16 @@ class SceneView:
         """Return what is visible at a device pixel, lower left origin; None over the sky."""
         ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
         return pick(ray, self._candidates())
+
+    def snap(self, x: float, y: float, base: Point | None = None) -> Pick | None:
+        """Return the feature near a device pixel, else what is visible there; see `snapping`."""
+        ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
+        candidates = self._candidates()
+        return snap(ray, pick(ray, candidates), candidates, base, self.pixel_ratio)
+
+    def ray(self, x: float, y: float) -> Ray:
+        """Return the ray through a device pixel, project CRS."""
+        return moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
 
     def _candidates(self) -> list[Candidate]:
         """Return the visible layers, topmost first, with what is shown of each."""

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.core.data import AnyArray, Bounds, FloatArray, VectorData
+from plumbline.geometry.features import feature_edges
 from plumbline.geometry.polygons import Rings, rings_of, triangulate
 from plumbline.geometry.rays import PointSet, SegmentSet, TriangleSet
 from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.ground import drape_lines, drape_triangles, lay
 from plumbline.render.mesh import mark_triangles
 from plumbline.render.parts import Label, Part, Prepared, Request, Target
+from plumbline.render.snapping import SnapSet
 
 #: Pixels around a point or a line in which a click takes it.
 REACH = 4.0
@@ -165,6 +167,8 @@ class _Vector:
             outline = _Shape(lines[0], lines[1], ring_owner[lines[2]], True)
         self._show_faces(faces)
         self.segments.append(outline)
+        if outline.draped:
+            self._add_snaps("edge", outline, rings.point_feature)
         darker = (self.colors * 0.7).astype(np.uint8)
         self._show_lines(outline, darker, min(self.request.style.line_width, 1.5))
 
@@ -182,6 +186,11 @@ class _Vector:
         )
         target = TriangleSet(shape.points, shape.cells)
         self._add_target(target, shape, solid=not shape.draped)
+        if not shape.draped:
+            found = feature_edges(shape.points, shape.cells, shape.owner)
+            ends = found.edges.reshape(-1, 3)
+            cells = np.arange(len(ends)).reshape(-1, 2)
+            self._add_snaps("feature", _Shape(ends, cells, found.owner, False))
 
     # -- lines
 
@@ -208,6 +217,7 @@ class _Vector:
         reach = width / 2 + REACH
         ends = shape.points[shape.cells]
         self._add_target(SegmentSet(ends, reach), shape, solid=False)
+        self._add_snaps("edge", shape, feature[owner])
 
     def _show_lines(self, shape: _Shape, colors: NDArray[np.uint8], width: float) -> None:
         self.prepared.parts.append(
@@ -300,6 +310,25 @@ class _Vector:
                 draped=shape.draped,
             )
         )
+
+    def _add_snaps(
+        self, kind: str, shape: _Shape, corner_owner: NDArray[np.intp] | None = None
+    ) -> None:
+        """Let a hand snap to the edges of a shape, their ends and middles.
+
+        What is draped has bends where the ground has them: only its own corners count there, the
+        first points of the shape, of which the owner is given.
+        """
+        labels, edge_owner = self.labels, shape.owner
+        ends = shape.points[shape.cells]
+        corners, owner, middles = ends.reshape(-1, 3), np.repeat(edge_owner, 2), ends.mean(axis=1)
+        if shape.draped and corner_owner is not None:
+            corners, owner, middles = shape.points[: len(corner_owner)], corner_owner, middles[:0]
+
+        def entity(part: str, number: int) -> str:
+            return str(labels[owner[number] if part == "vertex" else edge_owner[number]])
+
+        self.prepared.snaps.append(SnapSet(kind, ends, corners, middles, entity))
 
     def _rows(self, ids: Iterable[str]) -> AnyArray:
         return np.nonzero(np.isin(self.labels, list(ids)))[0]
