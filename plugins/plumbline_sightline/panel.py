@@ -162,10 +162,13 @@ class SightlinePanel(AnalysisPanel):
 
     def _show_area(self, result: Result) -> None:
         layer = result.layers.get("visible")
-        if layer is None or not self.isVisible() or not self.view.stale:
+        # What is complete is not covered by a preview of the same inputs.
+        current = self.view.result is not None and not self.view.stale
+        if layer is None or not self.isVisible() or current:
             return
         self.context.canvas.show_layer(f"{RESULT}.visible", None)
-        self.context.canvas.show_layer(LIVE, layer, self.style_of("visible", layer))
+        style = self.style_of("visible", layer)
+        self.context.canvas.show_layer(LIVE, layer, style, live=True)
 
     def _show_live(self, result: Result) -> None:
         if self.isVisible():

@@ -131,7 +131,8 @@ class VolumePanel(AnalysisPanel):
         self.context.canvas.show_layer(f"{RESULT}.difference", None)
         layer = result.layers.get("difference")
         if layer is not None:
-            self.context.canvas.show_layer(LIVE_KEY, layer, self.style_of("difference", layer))
+            style = self.style_of("difference", layer)
+            self.context.canvas.show_layer(LIVE_KEY, layer, style, live=True)
         self._live.setText(tr("About {value} on coarse cells", value=headline_text(result)))
         self._live.show()
 

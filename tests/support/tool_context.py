@@ -72,7 +72,9 @@ class FakeCanvas:
     def set_handles(self, points: Sequence[Point]) -> None:
         self.handles = list(points)
 
-    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
+    def show_layer(
+        self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False
+    ) -> None:
         if layer is None:
             self.layers.pop(key, None)
         else:

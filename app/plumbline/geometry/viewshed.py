@@ -23,6 +23,8 @@ from plumbline.geometry.occlusion import in_threads
 
 #: Directions into which a quadrant is cut; a number for the threads, that no answer depends on.
 PARTS = 16
+#: Grids of no more cells are done sooner by one thread than handed out to several.
+SMALL = 250_000
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def needed_heights(
     rows, columns = heights.shape
     needed = np.full((rows, columns), np.nan, dtype=np.float32)
     flat, written = np.ascontiguousarray(heights).ravel(), needed.ravel()
-    sectors = list(_sectors())
+    small = heights.size <= SMALL
+    sectors = list(_sectors(1 if small else PARTS))
 
     def sweep(part: slice) -> None:
         first, last, sign, on_columns = sectors[part.start]
@@ -152,17 +155,17 @@ def needed_heights(
             limit,
         )
 
-    for _ in in_threads(sweep, len(sectors), feedback, threads, 1):
+    for _ in in_threads(sweep, len(sectors), feedback, 1 if small else threads, 1):
         pass
     if math.isfinite(float(heights[view.row, view.column])):
         needed[view.row, view.column] = 0.0
     return needed
 
 
-def _sectors() -> Iterator[tuple[float, float, int, bool]]:
+def _sectors(parts: int) -> Iterator[tuple[float, float, int, bool]]:
     """Yield first and last direction, sense, and whether columns are swept."""
-    steps = [2.0 * n / PARTS - 1.0 for n in range(PARTS + 1)]
-    for n in range(PARTS):
+    steps = [2.0 * n / parts - 1.0 for n in range(parts + 1)]
+    for n in range(parts):
         for sign in (-1, 1):
             for on_columns in (False, True):
                 yield steps[n], steps[n + 1], sign, on_columns

@@ -6,10 +6,12 @@ a few lines in front of the city: they are drawn over the last picture of it ins
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkFloatArray, vtkUnsignedCharArray
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow, vtkTexture
 
@@ -21,12 +23,31 @@ class Backdrop:
     ----------
     renderer : vtkRenderer
         Draws the scene, in the first layer of the window, or in a part of it.
+
+    Attributes
+    ----------
+    keeping : bool
+        Whether pictures are taken.
+    deep : bool
+        Whether their depth is taken too.
+    depth : (H, W) float32, optional
+        Of the picture, 0 near to 1 far, first row at the bottom.
+    matrix : (4, 4) float64
+        From the world to the normalised cube, as the picture was taken.
+    pixels : (H * W, 3) uint8
+        The picture as it was taken.
+    taken : callable
+        Called when a picture with its depth has been taken.
     """
 
     def __init__(self, renderer: vtkRenderer) -> None:
         self._scene = renderer
         self._window: vtkRenderWindow = renderer.GetRenderWindow()
-        self.keeping = False
+        self.keeping = self.deep = False
+        self.depth: NDArray[np.float32] | None = None
+        self.matrix = np.eye(4)
+        self.pixels = np.empty((0, 3), dtype=np.uint8)
+        self.taken: Callable[[], None] = lambda: None
         #: Left, bottom, width and height of the picture in the window.
         self._size: tuple[int, int, int, int] | None = None
         self._image = vtkImageData()
@@ -90,6 +111,20 @@ class Backdrop:
         self._image.GetPointData().SetScalars(pixels)
         self._image.Modified()
         self._size = place
+        if self.deep:
+            self._take_depth(place)
+
+    def _take_depth(self, place: tuple[int, int, int, int]) -> None:
+        left, bottom, width, height = place
+        depth = vtkFloatArray()
+        right, top = left + width - 1, bottom + height - 1
+        self._window.GetZbufferData(left, bottom, right, top, depth)
+        self.depth = vtk_to_numpy(depth).reshape(height, width)
+        self.pixels = vtk_to_numpy(self._image.GetPointData().GetScalars())
+        eye = self._scene.GetActiveCamera()
+        matrix = eye.GetCompositeProjectionTransformMatrix(width / height, -1, 1)
+        self.matrix = np.array([[matrix.GetElement(i, j) for j in range(4)] for i in range(4)])
+        self.taken()
 
     def _place(self) -> tuple[int, int, int, int]:
         """Return the place of the scene's renderer in the window, pixels."""

@@ -475,7 +475,7 @@ class Canvas(QWidget):
 
     def show_legend(self) -> None:
         """Let the legend tell the colours of a tool's layers too."""
-        self._legend.set_more(self.view.transients.layers)
+        self._legend.set_more(self.view.passing_layers)
 
     def refresh_overlays(self) -> None:
         """Bring compass, scale bar and legend up to date with the camera."""

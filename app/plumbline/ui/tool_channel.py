@@ -66,9 +66,11 @@ class ToolChannel(QObject):
         """Show points that can be dragged with the mouse; replaces the last ones."""
         self._canvas.view.tools.set_handles(points)
 
-    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
+    def show_layer(
+        self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False
+    ) -> None:
         """Draw a layer that is not in the scene (a preview); None takes it away."""
-        self._canvas.view.show_layer(key, layer, style)
+        self._canvas.view.show_layer(key, layer, style, live=live)
         self._canvas.show_legend()
 
     @property
@@ -122,7 +124,7 @@ class ToolChannel(QObject):
             self._set_sun()
         view = self._canvas.view
         view.tools.clear()
-        view.transients.clear()
+        view.clear_layers()
         self._canvas.grip.let_go()
         self._canvas.show_legend()
 

@@ -86,8 +86,14 @@ class CanvasTool(Protocol):
     def set_handles(self, points: Sequence[Point]) -> None:
         """Show points that can be dragged with the mouse; replaces the last ones."""
 
-    def show_layer(self, key: str, layer: Layer | None, style: LayerStyle | None = None) -> None:
-        """Draw a layer that is not in the scene (a preview); None takes it away."""
+    def show_layer(
+        self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False
+    ) -> None:
+        """Draw a layer that is not in the scene (a preview); None takes it away.
+
+        A grid that is `live` is laid over the picture of the scene in a hundredth of a second, to
+        follow a hand; it goes when the camera has moved, until it is shown again.
+        """
 
     @property
     def camera(self) -> Camera:

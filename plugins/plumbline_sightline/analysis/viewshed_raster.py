@@ -39,7 +39,7 @@ HeightArray = NDArray[np.floating[Any]]
 #: Cells that are looked at in one go: 16 bytes each.
 MAX_CELLS = 100_000_000
 #: Cells of a preview: some hundredths of a second.
-PREVIEW_CELLS = 160_000
+PREVIEW_CELLS = 90_000
 #: Types of cells that float32 holds without loss.
 _SMALL = ("float32", "int16", "uint16", "uint8", "int8", "float16")
 _ROWS = 512
