@@ -108,6 +108,7 @@ def _what_counts(scheme: Scheme | None, read: set[str]) -> dict[str, Any] | None
         "hidden": sorted((ref.layer, ref.entity) for ref in scheme.hidden if ref.layer in read),
         "layers": [name for name in scheme.layers if name in read],
         "site": scheme.site,
+        "cleared": [asdict(clearing) for clearing in scheme.cleared],
     }
 
 

@@ -104,6 +104,23 @@ def requests(district: DemoDistrict) -> dict[str, dict[str, Any]]:
             "better": {"density": "less"},
         },
         "schemes.diff": {"a": "A", "b": "B"},
+        "schemes.conflicts": {
+            "schemes": ["A", "B"],
+            "plans": [
+                {"layer": "road_areas", "where": "类型 = '道路红线'"},
+                {"layer": "pipes", "distance": 10},
+                {"layer": "site", "rule": "keep_within"},
+            ],
+        },
+        "schemes.earthwork": {"scheme": "B", "terrain": "terrain"},
+        "schemes.compare": {
+            "schemes": ["A", "B"],
+            "requests": [
+                {"analysis": "schemes.check", "params": {"site": "site", "zone": "II"}},
+                {"analysis": "schemes.earthwork", "params": {"terrain": "terrain"}},
+            ],
+            "weights": {"check.far": 1, "earthwork.moved": 1},
+        },
         "schemes.indicators": {"scheme": "A", "site": "site", "green": "green"},
         "sunlight.position": {"time": "2001-01-20T12:00+08:00", "point": [x, y]},
         "sunlight.shadow": {
