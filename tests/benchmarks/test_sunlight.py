@@ -130,6 +130,7 @@ def measure(side: float, half: float, monkeypatch: pytest.MonkeyPatch) -> tuple[
     return plain / (own - planted), (own - planted) / len(points) * 1e6, different
 
 
+@pytest.mark.timeout(3600)
 def test_a_million_triangles_at_one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     half = 600.0 if os.environ.get("PLUMBLINE_FULL") else 100.0
     ratio, _, different = measure(12_640.0, half, monkeypatch)

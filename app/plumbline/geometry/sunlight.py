@@ -46,7 +46,6 @@ from plumbline.geometry.sunlight_cells import (
     ASK,
     BLOCK,
     LIT,
-    TimeTree,
     TriangleTree,
     curve_order,
     verdicts,
@@ -479,8 +478,8 @@ class _Job:
 
     def solve(self, feedback: Feedback) -> _Found:
         feedback.check()
-        lit = self.verdicts()
-        changes = self.changes(lit)
+        lit, turns = self.verdicts()
+        changes = self.changes(lit, turns)
         periods = _periods(lit, changes, self.track.times)
         dark = None if self.owner is None else self.darkness(lit, changes)
         return _Found(self.rows, periods, dark, self.rays)
@@ -495,60 +494,58 @@ class _Job:
         self.rays += len(ask)
         return lit
 
-    def verdicts(self) -> BoolArray:
-        """Return the verdicts ``(B, K)`` at the samples."""
+    def verdicts(self) -> tuple[BoolArray, NDArray[np.int16] | None]:
+        """Return the verdicts ``(K, B)`` at the samples, and the changes that are known."""
         samples = np.arange(0, len(self.track.times), self.track.between)
         everyone = np.arange(len(self.rows))
         if self.prove and self.occluder.tree is not None:
             return self._proven(everyone, samples)
-        lit = np.empty((len(everyone), len(samples)), dtype=np.bool_)
+        lit = np.empty((len(samples), len(everyone)), dtype=np.bool_)
         for k, instant in enumerate(samples):
-            lit[:, k] = self.lit(everyone, np.full(len(everyone), instant))
-        return lit
+            lit[k] = self.lit(everyone, np.full(len(everyone), instant))
+        return lit, None
 
-    def _proven(self, everyone: AnyArray, samples: AnyArray) -> BoolArray:
+    def _proven(self, everyone: AnyArray, samples: AnyArray) -> tuple[BoolArray, NDArray[np.int16]]:
         """Return the verdicts, cast only where they cannot be proven."""
         assert self.occluder.tree is not None
-        directions = self.track.directions[samples]
-        wanted = np.empty((len(everyone), len(samples)), dtype=np.bool_)
-        wanted[:] = self.track.up[samples]
+        wanted = np.zeros((len(samples), len(everyone)), dtype=np.bool_)
+        wanted[self.track.up[samples]] = True
         if self.receivers.normals is not None:
             for k in np.flatnonzero(self.track.up[samples]):
-                rays = np.broadcast_to(directions[k], (len(everyone), 3))
-                wanted[:, k] = self.receivers.facing(self.rows, rays)
+                rays = np.broadcast_to(self.track.directions[samples[k]], (len(everyone), 3))
+                wanted[k] = self.receivers.facing(self.rows, rays)
         local = self.origins - self.occluder.origin
-        times = TimeTree.of(directions)
-
-        def cast(row: AnyArray, sample: AnyArray) -> NDArray[np.intp]:
-            self.rays += len(row)
-            return self.occluder.first(self.places[row], self.suns[samples[sample]])
-
-        state = verdicts(self.occluder.tree, times, local, wanted, cast)
-        row, sample = np.divmod(np.flatnonzero(state == ASK), len(samples))
+        state, turns = verdicts(
+            self.occluder.tree, self.track.directions, self.track.between, local, wanted
+        )
+        sample, row = np.divmod(np.flatnonzero(state == ASK), len(everyone))
         lit: BoolArray = state == LIT
         for part in np.array_split(np.arange(len(row)), 1 + len(row) // RAYS):
-            lit[row[part], sample[part]] = self.lit(row[part], samples[sample[part]])
-        return lit
+            lit[sample[part], row[part]] = self.lit(row[part], samples[sample[part]])
+        return lit, turns
 
-    def changes(self, lit: BoolArray) -> _Changes:
+    def changes(self, lit: BoolArray, turns: NDArray[np.int16] | None) -> _Changes:
         """Return the changes of light between neighbouring samples, each pinned down."""
-        changed = np.flatnonzero(lit[:, 1:] != lit[:, :-1])
-        row, sample = np.divmod(changed, lit.shape[1] - 1)
-        ends = lit[row, sample]
-        low = sample * self.track.between
-        high = low + self.track.between
-        while len(row) and high[0] - low[0] > 1:
+        sample, row = np.divmod(np.flatnonzero(lit[1:] != lit[:-1]), lit.shape[1])
+        ends = lit[sample, row]
+        start = sample * self.track.between
+        known = np.full(len(row), -1) if turns is None else turns[sample, row].astype(np.intp)
+        open_ = np.flatnonzero(known < 0)
+        low, high = start[open_], start[open_] + self.track.between
+        while len(open_) and high[0] - low[0] > 1:
             middle = (low + high) // 2
-            same = self.lit(row, middle) == ends
+            same = self.lit(row[open_], middle) == ends[open_]
             low, high = np.where(same, middle, low), np.where(same, high, middle)
-        times = (self.track.times[low] + self.track.times[high]) / 2
+        last = start + known
+        last[open_] = low
+        times = (self.track.times[last] + self.track.times[last + 1]) / 2
         return _Changes(row, sample, times, ends)
 
     def darkness(self, lit: BoolArray, changes: _Changes) -> _Runs:
         """Return the dark runs and their cause: who stands first in the way at each sample."""
         assert self.owner is not None
         samples = self.track.samples
-        row, sample = np.nonzero(~lit)
+        row, sample = np.nonzero(~lit.T)
         instant = sample * self.track.between
         directions = self.track.directions[instant]
         cause = np.full(len(row), TOO_LOW, dtype=np.intp)
@@ -565,7 +562,7 @@ class _Job:
         first_of = np.flatnonzero(begins)
         last_of = np.append(first_of[1:], len(row))[: len(first_of)] - 1
         # Light begins and ends where it was pinned down, causes change half-way between samples.
-        pinned = np.empty((len(lit), len(samples) + 1))
+        pinned = np.empty((lit.shape[1], len(samples) + 1))
         pinned[:, 1:-1] = (samples[1:] + samples[:-1]) / 2
         pinned[:, 0], pinned[:, -1] = samples[0], samples[-1]
         pinned[changes.row, changes.sample + 1] = changes.times
@@ -616,7 +613,7 @@ def _periods(lit: BoolArray, changes: _Changes, times: FloatArray) -> _Runs:
     edges = []
     for ends, column, instant in ((False, 0, times[0]), (True, -1, times[-1])):
         chosen = changes.ends == ends
-        edge = np.flatnonzero(lit[:, column])
+        edge = np.flatnonzero(lit[column])
         row = np.concatenate([changes.row[chosen], edge])
         moment = np.concatenate([changes.times[chosen], np.full(len(edge), instant)])
         order = np.lexsort((moment, row))

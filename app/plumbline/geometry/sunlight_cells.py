@@ -1,28 +1,21 @@
-"""Most verdicts of a day's sunlight without casting: cells of receivers and times, split as needed.
+"""Verdicts of a day's sunlight without casting: cells of receivers and times against triangles.
 
-A cell is a block of neighbouring receivers during a stretch of the sun's course; one of its rays is
-cast. What a ray meets can change only where it passes an outline (an edge behind which, as the ray
-sees it, no triangle goes on) or where its origin passes a triangle. So a cell is decided
-
-* if no outline passes through its rays: all have the verdict of the one that was cast;
-* if the surface around the triangle that was met covers all rays: whatever lies behind it;
-* if all outlines lie on one line (the eaves of a house): the rays on either side of it are of one
-  kind, and one more ray tells of the other side.
-
-Any other cell is halved, in space or in time, whichever the doubt comes from, until casting it
-costs less. What passes an outline closer than the rounding of Embree's float32 is left to Embree.
-The verdicts are therefore those of casting every receiver at every sample, and the cost follows the
-corners of shadows, not the number of receivers times samples.
+A cell is a block of neighbouring receivers during a stretch of the sun's course. The few triangles
+that any of its rays may meet are found in a tree of boxes, once for the cell. If there are none all
+its rays are lit, if one surely meets all they are dark; otherwise the rays are compared with these
+triangles one by one, many at once in the registers of the processor. Cells with too many triangles
+are halved in space or in time; where even small ones have too many, rays are cast.
 
 For an edge from v to w and a ray from p in direction d, ``h = d · ((w - p) × (v - p))`` is the
-edge's length times the signed distance between edge and ray times the sine of their angle. It is
-linear in d and in p, so its bounds over boxes of both are exact up to the term in both, which is
-added. A ray passes through a triangle if all three have one sign, and beside it if two differ.
+edge's length times the signed distance between edge and ray times the sine of their angle. A ray
+meets a triangle if all three have the sign that says that its plane lies ahead. h is linear in d
+and in p, so its bounds over boxes of both are exact up to the term in both, which is added. What
+passes an edge closer than the rounding of Embree's float32 is left to Embree: the verdicts are
+those of casting every receiver at every sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,16 +23,16 @@ from numpy.typing import NDArray
 
 from plumbline.core.data import AnyArray, FloatArray
 
-#: Triangles of a leaf of the tree: a box is looked at in a fifth of the time of a triangle.
-LEAF = 1
-
 #: Receivers and samples (two to this power) of the largest cells.
-BLOCK, TIME_LEVEL = 16, 4
+BLOCK, TIME_LEVEL = 64, 4
 
 DARK, LIT, ASK = 0, 1, 2
 
 #: Rounding of float32.
 EPSILON = 2.0**-24
+
+#: Corners of boxes that hold nothing, metres; an infinity would not survive fast arithmetic.
+NOWHERE = 1e100
 
 
 @dataclass(frozen=True)
@@ -49,67 +42,35 @@ class TriangleTree:
     Attributes
     ----------
     corners : (M, 3, 3) float64
-        Triangles along a space-filling curve, `LEAF` for each leaf.
-    neighbours : (M, 3) int64
-        Behind each side, from corner n to corner n + 1: three times the neighbour plus its side;
-        -1 where there is none.
+        Triangles along a space-filling curve, one for each leaf.
     boxes : (2L, 6) float64
         Low and high corner, wider by what rounding may move; of empty leaves low is above high.
     margin : float
         How far float32 may move a corner or an origin, metres.
-    rank : (M,) int64
-        Place in `corners` of each triangle as it was given.
     """
 
     corners: FloatArray
-    neighbours: NDArray[np.int64]
     boxes: FloatArray
     margin: float
-    rank: NDArray[np.int64]
 
     @classmethod
     def of(cls, corners: FloatArray, reach: float) -> TriangleTree:
         """Build the tree of triangles ``(M, 3, 3)``; `reach` bounds all coordinates from 0."""
-        order = curve_order(corners.mean(axis=1))
-        corners = np.ascontiguousarray(corners[order])
-        leaves = 1 << max(0, int(np.ceil(np.log2(max(1, len(corners)) / LEAF))))
-        low, high = np.full((2 * leaves, 3), np.inf), np.full((2 * leaves, 3), -np.inf)
-        starts = np.arange(0, len(corners), LEAF)
+        corners = np.ascontiguousarray(corners[curve_order(corners.mean(axis=1))])
+        leaves = 1 << max(0, int(np.ceil(np.log2(max(1, len(corners))))))
+        boxes = np.empty((2 * leaves, 6))
+        boxes[:, :3], boxes[:, 3:] = NOWHERE, -NOWHERE
         margin = 1e-4 + 4 * EPSILON * reach
         wide = margin + 32 * EPSILON * 4 * reach
-        used = slice(leaves, leaves + len(starts))
-        low[used] = np.minimum.reduceat(corners.min(axis=1), starts) - wide
-        high[used] = np.maximum.reduceat(corners.max(axis=1), starts) + wide
+        used = slice(leaves, leaves + len(corners))
+        boxes[used, :3] = corners.min(axis=1) - wide
+        boxes[used, 3:] = corners.max(axis=1) + wide
         while leaves > 1:
-            part = slice(leaves, 2 * leaves)
+            part = boxes[leaves : 2 * leaves].reshape(-1, 2, 6)
             leaves //= 2
-            low[leaves : 2 * leaves] = low[part].reshape(-1, 2, 3).min(axis=1)
-            high[leaves : 2 * leaves] = high[part].reshape(-1, 2, 3).max(axis=1)
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        boxes = np.hstack([low, high])
-        return cls(corners, neighbours(corners), boxes, margin, rank)
-
-
-def neighbours(corners: FloatArray) -> NDArray[np.int64]:
-    """Return what lies behind each side of triangles; corners are one where they are identical."""
-    from plumbline.geometry import sunlight_kernel
-
-    points = corners.reshape(-1, 3) + 0.0  # -0.0 and 0.0 are one place
-    bits = points.view(np.uint64).astype(np.uint64)
-    mixed = np.zeros(len(points), dtype=np.uint64)
-    for axis, factor in enumerate((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)):
-        mixed = (mixed ^ bits[:, axis]) * np.uint64(factor)
-        mixed ^= mixed >> np.uint64(29)
-    _, first, number = np.unique(mixed, return_index=True, return_inverse=True)
-    if not np.array_equal(points[first][number], points):  # two places of one hash: once in ages
-        _, number = np.unique(points, axis=0, return_inverse=True)
-    ends = number.reshape(-1, 3).astype(np.int64)
-    one, two = ends.ravel(), np.roll(ends, -1, axis=1).ravel()
-    key = np.minimum(one, two) * len(points) + np.maximum(one, two)
-    result = np.full((len(corners), 3), -1, dtype=np.int64)
-    sunlight_kernel.join(np.argsort(key, kind="stable"), key, corners, result)
-    return result
+            boxes[leaves : 2 * leaves, :3] = part[:, :, :3].min(axis=1)
+            boxes[leaves : 2 * leaves, 3:] = part[:, :, 3:].max(axis=1)
+        return cls(corners, boxes, margin)
 
 
 def curve_order(points: AnyArray) -> NDArray[np.intp]:
@@ -141,7 +102,8 @@ class TimeTree:
     Attributes
     ----------
     offsets : (levels,) int64
-        Row ``offsets[level] + n`` stands for samples ``n * 2**level`` to ``(n + 1) * 2**level``.
+        Row ``offsets[level] + n`` stands for all instants from sample ``n * 2**level`` to sample
+        ``(n + 1) * 2**level``.
     rows : (R, 15) float64
         Directions are ``middle + t * chord + rest`` with t from -1 to 1 and `rest` within a box:
         the three vectors, and the least and the greatest components.
@@ -151,16 +113,19 @@ class TimeTree:
     rows: FloatArray
 
     @classmethod
-    def of(cls, directions: FloatArray) -> TimeTree:
-        """Build the tree of directions ``(K, 3)``; the last one is repeated to fill it up."""
-        whole = -(-len(directions) // 2**TIME_LEVEL) * 2**TIME_LEVEL
-        padded = np.concatenate(
-            [directions, np.repeat(directions[-1:], whole - len(directions), axis=0)]
-        )
+    def of(cls, directions: FloatArray, between: int) -> TimeTree:
+        """Build the tree of directions ``(F, 3)``, every `between`-th that of a sample."""
+        samples = (len(directions) - 1) // between + 1
+        whole = -(-samples // 2**TIME_LEVEL) * 2**TIME_LEVEL * between + 1
+        # The last one is repeated to fill the tree up.
+        last = np.repeat(directions[-1:], whole - len(directions), axis=0)
+        padded = np.concatenate([directions, last])
         rows: list[FloatArray] = []
         offsets = [0]
         for level in range(TIME_LEVEL + 1):
-            groups = padded.reshape(-1, 2**level, 3)
+            size = between * 2**level
+            groups = np.lib.stride_tricks.sliding_window_view(padded, size + 1, axis=0)[::size]
+            groups = groups.transpose(0, 2, 1)
             middle = (groups[:, 0] + groups[:, -1]) / 2
             chord = (groups[:, -1] - groups[:, 0]) / 2
             length = np.maximum(np.einsum("nd,nd->n", chord, chord), 1e-300)
@@ -173,76 +138,44 @@ class TimeTree:
         return cls(np.array(offsets[:-1], dtype=np.int64), np.concatenate(rows))
 
 
-#: Tells which triangle the rays from receivers at samples meet, -1 for none: ``(C,)`` of ``(C,)``.
-Cast = Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.intp]]
-
-
 def verdicts(
     tree: TriangleTree,
-    times: TimeTree,
+    directions: FloatArray,
+    between: int,
     origins: FloatArray,
     wanted: NDArray[np.bool_],
-    cast: Cast,
-) -> NDArray[np.uint8]:
-    """Return `DARK`, `LIT` or `ASK` (Embree) for receivers at samples ``(B, K)``.
+) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
+    """Return `DARK`, `LIT` or `ASK` (Embree) at samples for receivers ``(K, B)``, and the changes.
 
     Parameters
     ----------
+    directions : (F, 3) float64
+        Towards the sun; every `between`-th is that of a sample.
     origins : (B, 3) float64
         In the axes of the tree; neighbours stand together.
-    wanted : (B, K) bool
+    wanted : (K, B) bool
         Verdicts that are needed; the others are `DARK`.
-    cast : callable
-        Casts one ray of each cell.
+
+    Returns
+    -------
+    state : (K, B) uint8
+    turns : (K - 1, B) int16
+        How many instants after a sample light changes; -1 where it does not, or Embree is to tell.
     """
     # Compiled at its first use: numba is not imported before that.
     from plumbline.geometry import sunlight_kernel
 
     state = np.zeros(wanted.shape, dtype=np.uint8)
-    origins = np.ascontiguousarray(origins)
-    cells = _largest_cells(wanted)
-    while len(cells):
-        stretch = 1 << cells[:, 2]
-        sample = np.minimum(cells[:, 3] * stretch + stretch // 2, wanted.shape[1] - 1)
-        found = cast((cells[:, 0] + cells[:, 1]) // 2, sample)
-        found = np.where(found >= 0, tree.rank[found], -1)
-        halves = np.empty((2 * len(cells), 4), dtype=np.int64)
-        rims, probes = np.empty((len(cells), 7)), np.empty((len(cells), 8), dtype=np.int64)
-        count, ringed = sunlight_kernel.judge(
-            (tree.corners, tree.neighbours, tree.boxes, tree.margin),
-            times.offsets,
-            times.rows,
-            origins,
-            state,
-            cells,
-            found,
-            halves,
-            rims,
-            probes,
-        )
-        cells, rims, probes = halves[:count], rims[:ringed], probes[:ringed]
-        answers = np.full((ringed, 2), ASK, dtype=np.uint8)
-        for side in range(2):
-            row, sample = probes[:, 4 + 2 * side], probes[:, 5 + 2 * side]
-            there = np.flatnonzero(row >= 0)
-            dark = cast(row[there], sample[there]) >= 0
-            answers[there, side] = np.where(dark, DARK, LIT)
-        sunlight_kernel.settle(rims, probes, answers, origins, times.rows, state, tree.margin)
+    turns = np.full((len(wanted) - 1, wanted.shape[1]), -1, dtype=np.int16)
+    times = TimeTree.of(directions, between)
+    sunlight_kernel.follow(
+        (tree.corners, tree.boxes, tree.margin),
+        (times.offsets, times.rows),
+        (np.ascontiguousarray(directions), between),
+        np.ascontiguousarray(origins.T),
+        wanted,
+        state,
+        turns,
+    )
     state *= wanted  # DARK is 0
-    return state
-
-
-def _largest_cells(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the cells to begin with, where any verdict is needed."""
-    step = 2**TIME_LEVEL
-    first = np.arange(0, len(wanted), BLOCK)
-    blocks, stretches = len(first), -(-wanted.shape[1] // step)
-    some = np.ones((blocks, stretches), dtype=np.bool_)
-    if not wanted.all():
-        for n in range(stretches):
-            some[:, n] = np.logical_or.reduceat(
-                wanted[:, n * step : (n + 1) * step].any(axis=1), first
-            )
-    block, stretch = np.nonzero(some)
-    last = np.minimum((block + 1) * BLOCK, len(wanted))
-    return np.column_stack([block * BLOCK, last, np.full_like(block, TIME_LEVEL), stretch])
+    return state, turns
