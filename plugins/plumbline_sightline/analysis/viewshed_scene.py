@@ -141,8 +141,22 @@ def _grid(question: Question, here: Standing) -> tuple[tuple[int, int], Affine6,
         text = tr("The cells are {size:.2f} m, so that there are not too many.",
                   size=cell * frame.scale[0])  # fmt: skip
         warnings.append(text)
-    columns, rows = (max(1, math.ceil(s / cell - 1e-9)) for s in span)
-    return (rows, columns), (cell, 0.0, float(low[0]), 0.0, -cell, float(high[1])), warnings
+    # Whole cells from a corner that others know too, so that answers can be laid on each other.
+    corner = _corner(question, plain[0] if plain else None)
+    west, south = np.floor((low - corner) / cell + 1e-6)
+    east, north = np.ceil((high - corner) / cell - 1e-6)
+    columns, rows = max(1, int(east - west)), max(1, int(north - south))
+    x, y = float(corner[0] + west * cell), float(corner[1] + (south + rows) * cell)
+    return (rows, columns), (cell, 0.0, x, 0.0, -cell, y), warnings
+
+
+def _corner(question: Question, raster: RasterData | None) -> FloatArray:
+    """Return a place where cells meet: of the extent, of the raster, or of the whole CRS."""
+    if question.extent is not None:
+        return np.array([question.extent[0], question.extent[3]])
+    if raster is not None:
+        return np.array([raster.transform[2], raster.transform[5]])
+    return np.zeros(2)
 
 
 def _tops(
