@@ -107,7 +107,7 @@ def scene_of_project(
         part = command.feedback.part(n / len(wanted), (n + 1) / len(wanted))
         part.step(0, 1, tr("Loading {name}", name=entry.name))
         try:
-            loaded[entry.id] = load_entry(entry, content.georeference, part)
+            loaded[entry.id] = load_entry(entry, content.georeference, part, Path(path))
         except CancelledError:
             raise
         except UserError as error:
@@ -174,10 +174,17 @@ def _load(
     layer_id: str, path: Path, command: Command, n: int, total: int, stored: bool
 ) -> list[Layer]:
     from plumbline.io.registry import load
-    from plumbline.services.paths import cache_folder
+    from plumbline.services.paths import cache_folder, tiles_folders
 
     part = command.feedback.part(n / total, (n + 1) / total)
-    layers = load(path, feedback=part, layer_id=layer_id, cache=cache_folder(), stored=stored)
+    layers = load(
+        path,
+        feedback=part,
+        layer_id=layer_id,
+        cache=cache_folder(),
+        stored=stored,
+        tiles=tiles_folders(),
+    )
     command.progress.clear()
     return layers
 

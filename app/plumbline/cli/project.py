@@ -92,7 +92,7 @@ def add(command: Command) -> None:
         # The other layers stay where they are: only the new file is read.
         scene = build_scene(content)
         target = content.georeference.crs
-        layers = _load(command, target)
+        layers = _load(command, target, path)
         if not content.layers:
             _adopt(scene, layers)
         for layer in reversed(layers):
@@ -117,9 +117,9 @@ def add(command: Command) -> None:
     command.answer({"project": str(path), "layers": rows}, "\n".join(lines))
 
 
-def _load(command: Command, target: Any) -> list[Layer]:
+def _load(command: Command, target: Any, project: Path) -> list[Layer]:
     from plumbline.io.registry import load
-    from plumbline.services.paths import cache_folder
+    from plumbline.services.paths import cache_folder, tiles_folders
 
     options = command.options
     try:
@@ -132,6 +132,7 @@ def _load(command: Command, target: Any) -> list[Layer]:
             layer_id=options.id,
             sublayer=options.layer,
             cache=cache_folder(),
+            tiles=tiles_folders(project),
         )
     except MissingCrsError as error:
         raise MissingCrsError(

@@ -68,7 +68,13 @@ def read_info(header: LasHeader) -> CopcInfo | None:
 class CopcSource(TileSource):
     """Nodes of a COPC file; the id of a tile is ``level-x-y-z``."""
 
-    def __init__(self, path: Path, header: LasHeader, info: CopcInfo) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: LasHeader,
+        info: CopcInfo,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
         super().__init__()
         self.path, self.info = path, info
         self._header, self._size = header, path.stat().st_size
@@ -87,7 +93,7 @@ class CopcSource(TileSource):
         if (0, 0, 0, 0) not in self._entries:
             raise damaged(path, tr("its index of tiles has no root"))
         self.shift = 0
-        self.names = attribute_names(header)
+        self.names = attribute_names(header) if names is None else names
         root = self.content(self.roots()[0])
         if root is not None and "rgb" in root.attributes:
             self.shift = rgb_shift(root.attributes["rgb"])
@@ -217,15 +223,26 @@ def _below(key: Key) -> list[Key]:
     ]
 
 
-def copc_layer(path: Path, header: LasHeader, info: CopcInfo, metadata: dict[str, Any]) -> Layer:
+def copc_layer(
+    path: Path,
+    header: LasHeader,
+    info: CopcInfo,
+    metadata: dict[str, Any],
+    names: tuple[str, ...] | None = None,
+) -> Layer:
     """Return the layer of a COPC file, streamed.
+
+    Parameters
+    ----------
+    names : tuple of str, optional
+        Attributes that the points have; all that the file has room for otherwise.
 
     Raises
     ------
     InputError
         If its index cannot be used.
     """
-    source = CopcSource(path, header, info)
+    source = CopcSource(path, header, info, names)
     box = Bounds(*map(float, (*header.mins, *header.maxs)))
     data = TiledCloud(source, int(header.point_count), box, source.names)
     declared = read_crs(header, box)

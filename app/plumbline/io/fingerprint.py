@@ -45,8 +45,13 @@ def fingerprint(path: Path, loader: str) -> str:
     if loader in FOLDERS:
         return "files-1:" + _folder(path).hexdigest()
     if path.stat().st_size > WHOLE:
-        return "samples-1:" + _samples(path).hexdigest()
+        return "samples-1:" + sampled(path)
     return ""
+
+
+def sampled(path: Path) -> str:
+    """Return the hash of samples of a file, 64 hexadecimal digits."""
+    return _samples(path).hexdigest()
 
 
 def _samples(path: Path) -> hashlib._Hash:

@@ -19,9 +19,9 @@ from plumbline.core.errors import InputError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
-from plumbline.io import copc
+from plumbline.io import copc, indexed
 from plumbline.io.cloud import STORED_POINTS, stored_layer
-from plumbline.io.las_points import plain_names, third_party
+from plumbline.io.las_points import attribute_names, plain_names, third_party
 from plumbline.io.pointcloud_header import check_header, damaged, read_crs, too_few
 from plumbline.io.registry import LoadContext
 
@@ -70,6 +70,11 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
                 return [copc.copc_layer(path, header, info, _describe(header))]
             except InputError as error:
                 unusable = error.message
+        found, problems = indexed.index_of(
+            path, header, context.tiles, not context.stored, context.feedback
+        )
+        if found is not None:
+            return [_through_index(path, header, found)]
         if context.stored and header.point_count >= STORED_POINTS:
             return [_stored(path, header, context)]
         points, attributes = _read(path, reader, context.feedback)
@@ -77,7 +82,7 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
     bounds = data.bounds
     assert bounds is not None  # check_header refuses a file without points
     metadata = _describe(header)
-    warnings: list[str] = []
+    warnings = problems
     if unusable:
         warnings.append(tr("{why} It was read as a plain LAZ file.", why=unusable))
     _tidy_colors(attributes, metadata)
@@ -99,6 +104,19 @@ def load_las(path: Path, context: LoadContext) -> list[Layer]:
             warnings=warnings + declared.warnings,
         )
     ]
+
+
+def _through_index(path: Path, header: LasHeader, index: Path) -> Layer:
+    """Return the layer of a large cloud whose points are read from its index."""
+    import laspy
+
+    with third_party(index), laspy.open(index) as reader:
+        info = copc.read_info(reader.header)
+        assert info is not None
+        described = _describe(header) | {"index": index.name}
+        layer = copc.copc_layer(index, reader.header, info, described, attribute_names(header))
+    layer.name = layer.id = path.stem
+    return layer
 
 
 def _stored(path: Path, header: LasHeader, context: LoadContext) -> Layer:

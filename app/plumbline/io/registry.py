@@ -80,6 +80,8 @@ class LoadContext:
     cache: Path | None = None
     #: Large clouds may stay in their file (`plumbline.core.data.StoredCloud`).
     stored: bool = False
+    #: Folders for what is tiled once: the first takes it, all are looked in; none: nothing is kept.
+    tiles: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -415,6 +417,7 @@ def load(
     cache: Path | None = None,
     digest: bool = True,
     stored: bool = False,
+    tiles: tuple[Path, ...] = (),
 ) -> list[Layer]:
     """Read a file into layers.
 
@@ -438,6 +441,8 @@ def load(
         Compute the SHA-256 of the file; of what is too large for that, its fingerprint.
     stored : bool
         Large clouds may stay in their file: for analyses that stream them.
+    tiles : tuple of Path
+        Folders for what is tiled once, as large clouds are: the first takes it, all are looked in.
 
     Returns
     -------
@@ -456,7 +461,7 @@ def load(
     spec = loader_for(path)
     _check_file(path)
     parsed = _parse_options(spec, options or {})
-    context = LoadContext(parsed, feedback.part(0.0, 0.85), sublayer, cache, stored)
+    context = LoadContext(parsed, feedback.part(0.0, 0.85), sublayer, cache, stored, tiles)
     layers = spec.resolve()(path, context)
     _join(layers, path, parsed)
     if parsed["control"]:

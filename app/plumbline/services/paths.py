@@ -31,6 +31,14 @@ def cache_folder() -> Path:
     return _folder("cache", lambda: platformdirs.user_cache_path("plumbline", False))
 
 
+def tiles_folders(project: Path | None = None) -> tuple[Path, ...]:
+    """Return the folders for what is tiled once: beside a project, and that of the caches."""
+    shared = cache_folder() / "tiles"
+    if project is None:
+        return (shared,)
+    return (project.with_name(project.name.removesuffix(".plumb.gpkg") + ".tiles"), shared)
+
+
 def data_folder() -> Path:
     """Return the folder of what Plumbline makes for this user and cannot lose, made if needed."""
     return _folder("data", lambda: platformdirs.user_data_path("plumbline", False))

@@ -213,7 +213,7 @@ class Session(QObject):
             self._load_entry(entry)
 
     def _load_entry(self, entry: LayerEntry) -> None:
-        scene = self.scene
+        scene, project = self.scene, self.path
         self._loading += 1
 
         def done(layer: Layer) -> None:
@@ -231,7 +231,7 @@ class Session(QObject):
 
         self.tasks.submit(
             tr("Loading {name}", name=entry.name),
-            lambda feedback: load_entry(entry, scene.georeference, feedback),
+            lambda feedback: load_entry(entry, scene.georeference, feedback, project),
             done,
             failed,
             self._load_cancelled,
@@ -250,7 +250,7 @@ class Session(QObject):
 
     def reload(self, layer_id: str) -> None:
         """Load a layer's file again."""
-        scene, layer = self.scene, self.scene[layer_id]
+        scene, layer, project = self.scene, self.scene[layer_id], self.path
         if layer.source is None:
             self.notifier.info(
                 tr("“{name}” lives in the project and has no file.", name=layer.name)
@@ -264,7 +264,7 @@ class Session(QObject):
 
         self.tasks.submit(
             tr("Loading {name}", name=layer.name),
-            lambda feedback: load_entry(entry, scene.georeference, feedback),
+            lambda feedback: load_entry(entry, scene.georeference, feedback, project),
             done,
         )
 
@@ -284,7 +284,7 @@ class Session(QObject):
             self._add_file(Path(path), crs)
 
     def _add_file(self, path: Path, crs: str | None) -> None:
-        scene = self.scene
+        scene, project = self.scene, self.path
         self._loading += 1
 
         def work(feedback: Feedback) -> list[Layer]:
@@ -295,6 +295,7 @@ class Session(QObject):
                 crs=crs,
                 target_crs=scene.georeference.crs,
                 cache=paths.cache_folder(),
+                tiles=paths.tiles_folders(project),
             )
 
         def done(layers: list[Layer]) -> None:

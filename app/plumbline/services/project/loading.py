@@ -21,12 +21,16 @@ from plumbline.services.project.reader import read_project
 
 
 def load_entry(
-    entry: LayerEntry, georeference: Georeference, feedback: Feedback | None = None
+    entry: LayerEntry,
+    georeference: Georeference,
+    feedback: Feedback | None = None,
+    project: Path | None = None,
 ) -> Layer:
     """Load the data of one layer of a project; may run in any thread.
 
     A source that changed since the last save loads with a warning; the project keeps the recorded
-    digest, so that the warning comes again until `accept_source`.
+    digest, so that the warning comes again until `accept_source`. What is tiled once lies beside
+    the file of the project, where there is one.
 
     Raises
     ------
@@ -54,6 +58,7 @@ def load_entry(
         target_crs=georeference.crs,
         sublayer=source.sublayer,
         cache=paths.cache_folder(),
+        tiles=paths.tiles_folders(project),
     )
     layer = _only(layers, entry, source)
     layer.id, layer.name = entry.id, entry.name
@@ -161,7 +166,7 @@ def open_project(
         part = feedback.part(n / total, (n + 1) / total)
         part.step(0, 1, tr("Loading {name}", name=entry.name))
         try:
-            loaded[entry.id] = load_entry(entry, content.georeference, part)
+            loaded[entry.id] = load_entry(entry, content.georeference, part, Path(path))
             warnings += loaded[entry.id].warnings
         except CancelledError:
             raise
