@@ -213,6 +213,8 @@ class MeasurePanel(Panel):
             return
         self._connected = on
         canvas = self._context.canvas
+        if on:
+            canvas.set_aim(snap=True)
         for signal, slot in (
             (canvas.clicked, self._clicked),
             (canvas.hovered, self._hovered),
@@ -302,6 +304,10 @@ class MeasurePanel(Panel):
         self._surface.setVisible(self._chosen.lays)
         self._surface_title.setVisible(self._chosen.lays)
         self._instruct()
+        if self._connected:
+            last = self._points[-1] if self._points else ()
+            base = (last[0], last[1], last[2]) if len(last) == 3 else None
+            self._context.canvas.set_aim(snap=True, base=base)
         if self._points:
             self._list.setCurrentItem(None)
             self._preview(None)

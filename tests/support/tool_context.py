@@ -51,8 +51,13 @@ class FakeCanvas:
         #: Azimuth (grid) and elevation, None in the plain light; and how often it was set.
         self.sun: tuple[float, float] | None = None
         self.suns = 0
+        #: Whether clicks snap, and the point that the next one is measured from.
+        self.aim: tuple[bool, Point | None] = (False, None)
 
     # -- what a tool calls -----------------------------------------------------------------
+
+    def set_aim(self, *, snap: bool, base: Point | None = None) -> None:
+        self.aim = (snap, base)
 
     def show_preview(
         self, points: Sequence[Point], label: str = "", *, closed: bool = False

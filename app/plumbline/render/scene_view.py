@@ -8,7 +8,7 @@ elsewhere, through the `prepare_async` that the window passes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_pa
 from plumbline.render.pane import WHOLE, Pane, place
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
-from plumbline.render.snapping import snap
+from plumbline.render.snapping import KINDS, snap
 from plumbline.render.sun import Sun, Sunlight
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
 from plumbline.render.tools import ToolDrawings
@@ -844,11 +844,12 @@ class SceneView:
         ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
         return pick(ray, self._candidates())
 
-    def snap(self, x: float, y: float, base: Point | None = None) -> Pick | None:
+    def snap(
+        self, x: float, y: float, base: Point | None = None, kinds: Container[str] = KINDS
+    ) -> Pick | None:
         """Return the feature near a device pixel, else what is visible there; see `snapping`."""
-        ray = moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
-        candidates = self._candidates()
-        return snap(ray, pick(ray, candidates), candidates, base, self.pixel_ratio)
+        ray, candidates = self.ray(x, y), self._candidates()
+        return snap(ray, pick(ray, candidates), candidates, base, self.pixel_ratio, kinds)
 
     def ray(self, x: float, y: float) -> Ray:
         """Return the ray through a device pixel, project CRS."""

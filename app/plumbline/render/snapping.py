@@ -7,7 +7,7 @@ preference is the order of `REACH`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import ref
@@ -30,6 +30,8 @@ REACH = {
     "feature": 7.0,
     "edge": 7.0,
 }
+#: Every kind of place that a hand may be held to; a face is where nothing else is near.
+KINDS = (*REACH, "face")
 #: Features of each kind that are looked at; those nearest to the cursor first.
 _TRIED = 4
 #: Meshes without elements are surveyed surfaces when they are this large: their creases are noise.
@@ -89,6 +91,7 @@ def snap(
     candidates: Sequence[Candidate],
     base: Iterable[float] | None = None,
     scale: float = 1.0,
+    kinds: Container[str] = KINDS,
 ) -> Pick | None:
     """Return the feature that a ray passes near and that is seen, else what lies under it.
 
@@ -100,8 +103,10 @@ def snap(
         The last point; feet of perpendiculars are taken from it.
     scale : float
         Pixels of the ray for each pixel of the desktop.
+    kinds : container of str
+        What is snapped to, of `KINDS`. Without ``face`` there is nothing between features.
     """
-    if under is not None and under.snap == "point":
+    if under is not None and under.snap == "point" and "point" in kinds:
         return under
     start = None if base is None else np.array(tuple(base), dtype=np.float64)
     found: dict[str, list[_Found]] = {kind: [] for kind in REACH}
@@ -112,13 +117,48 @@ def snap(
     if start is not None and under is not None:
         found["perpendicular"] += _on_face(ray, under, candidates, start, scale)
     for kind, reach in REACH.items():
+        if kind not in kinds:
+            continue
         near = [one for one in found[kind] if one.pixels <= reach * scale]
         for one in sorted(near, key=lambda f: f.pixels)[:_TRIED]:
             if _is_seen(ray, one, candidates):
                 return _pick(ray, one)
-    if under is None or under.snap:
-        return under
-    return replace(under, snap="face")
+    if under is None or "face" not in kinds:
+        return None
+    return replace(under, snap=under.snap or "face")
+
+
+def hold(ray: Ray, found: Pick | None, base: Iterable[float], upright: bool) -> Pick | None:
+    """Return what a hand means that may only move level with a point, or straight above it.
+
+    What is pointed at gives the place on the map, or the height; over the sky the ray does.
+
+    Parameters
+    ----------
+    found : Pick, optional
+        What is pointed at.
+    base : (x, y, z)
+        The point that the hand is held to.
+    upright : bool
+        Straight above or below it; else level with it.
+    """
+    x, y, z = (float(v) for v in base)
+    if found is not None:
+        px, py, pz = found.position
+        return replace(found, position=(x, y, pz) if upright else (px, py, z))
+    origin, direction = ray.origin, ray.direction
+    if upright:
+        across = direction[:2]
+        flat = float(across @ across)
+        t = 0.0 if flat < 1e-12 else float(across @ ((x, y) - origin[:2])) / flat
+        place = (x, y, float(origin[2] + t * direction[2]))
+    else:
+        flat = float(direction[2])
+        t = 0.0 if abs(flat) < 1e-12 else (z - float(origin[2])) / flat
+        place = (float(origin[0] + t * direction[0]), float(origin[1] + t * direction[1]), z)
+    if abs(flat) < 1e-12 or t <= ray.start:
+        return None
+    return Pick(place, "", pixel=ray.pixel(t))
 
 
 def _near(

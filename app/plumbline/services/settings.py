@@ -52,6 +52,12 @@ class Settings(BaseModel):
     operator: str = Field("", max_length=200)
     length_unit: Literal["m", "mm", "km"] = "m"
     area_unit: Literal["m²", "ha", "km²", "亩"] = "m²"
+    #: What clicks of measuring tools snap to; None for everything.
+    snaps: tuple[str, ...] | None = None
+    #: Whether a loupe follows the cursor while something is measured.
+    loupe: bool = True
+    #: Colour of measurements; empty for the theme's.
+    measure_color: str = Field("", pattern="^(#[0-9a-fA-F]{6})?$")
     recent_projects: Annotated[tuple[str, ...], Field(max_length=RECENT_KEPT)] = ()
     #: Minutes between recovery copies; 0 for none.
     autosave_minutes: float = Field(3.0, ge=0, le=120)

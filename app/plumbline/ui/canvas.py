@@ -21,6 +21,7 @@ from plumbline.render import camera as moves
 from plumbline.render.scene_view import PrepareAsync, SceneView
 from plumbline.render.theme import SOFTWARE
 from plumbline.services.settings import NavigationSettings
+from plumbline.ui.aim import HOLDING, Aim
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
@@ -84,6 +85,7 @@ class Canvas(QWidget):
         self.habits = NavigationSettings()
         self.view = self._make_view(scene)
         self._make_overlays()
+        self.aim = Aim(self)
         self._closed = False
         self._press: QPointF | None = None
         self._last: QPointF | None = None
@@ -292,6 +294,7 @@ class Canvas(QWidget):
         if not self._dragging and (position - self._press).manhattanLength() < CLICK_RADIUS:
             return
         self._dragging = True
+        self.aim.leave()
         if self.grip.holds:
             self.grip.drag(position)
         else:
@@ -336,11 +339,12 @@ class Canvas(QWidget):
                 self.menu_requested.emit(pick, event.globalPosition().toPoint())
 
     def _click(self, event: QMouseEvent) -> None:
-        pick = self.view.pick(*self.pixel(event.position()))
         if self.tool_active:
+            pick = self.aim.pick(event.position(), event.modifiers())
             if pick is not None:
                 self.tool.clicked.emit(pick)
             return
+        pick = self.view.pick(*self.pixel(event.position()))
         add = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         self.picked.emit(pick, add)
 
@@ -364,6 +368,7 @@ class Canvas(QWidget):
 
     def _left(self) -> None:
         self._hover_at = None
+        self.aim.leave()
         self.cursor_moved.emit(None)
 
     def _report_hover(self) -> None:
@@ -372,7 +377,7 @@ class Canvas(QWidget):
         place = self.pixel(self._hover_at)
         if self.tool_active and not self._rest.isActive():
             self.grip.hover(self._hover_at)
-            pick = self.view.pick(*place)
+            pick = self.aim.hover(self._hover_at)
             self.tool.hovered.emit(pick)
             self.cursor_moved.emit(pick.position if pick else None)
         else:
@@ -388,6 +393,8 @@ class Canvas(QWidget):
             self.tool.finished.emit()
         elif key == Qt.Key.Key_Backspace and self.tool_active:
             self.tool.stepped_back.emit()
+        elif key in HOLDING and self.tool_active:
+            self._hover.start()  # the hand is held, or free again
         elif self._is_movement(key) and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             if not event.isAutoRepeat():
                 self._keys.add(key)
@@ -400,6 +407,8 @@ class Canvas(QWidget):
     def _key_released(self, event: QKeyEvent) -> None:
         if not event.isAutoRepeat():
             self._keys.discard(event.key())
+            if event.key() in HOLDING and self.tool_active:
+                self._hover.start()
 
     def _escape(self) -> None:
         if self.tool_active:

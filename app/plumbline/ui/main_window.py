@@ -148,6 +148,9 @@ class MainWindow(QMainWindow):
         page.add_requested.connect(session.ask_add)
         page.recent_requested.connect(lambda path: session.open_paths([Path(path)]))
         canvas.picked.connect(self._picked)
+        canvas.aim.changed.connect(
+            lambda kinds, loupe: session.store.update(snaps=kinds, loupe=loupe)
+        )
         canvas.menu_requested.connect(self._canvas_menu)
         canvas.cursor_moved.connect(self.status.show_position)
         canvas.frame_drawn.connect(self.status.show_frame_time)
@@ -193,7 +196,9 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     def _take_up_settings(self) -> None:
-        self.canvas.habits = self.session.settings.navigation
+        settings = self.session.settings
+        self.canvas.habits = settings.navigation
+        self.canvas.aim.choose(settings.snaps, settings.loupe)
 
     # -- texts -----------------------------------------------------------------------------
 

@@ -44,6 +44,10 @@ class ToolChannel(QObject):
         self._light.setSingleShot(True)
         self._light.timeout.connect(self._set_sun)
 
+    def set_aim(self, *, snap: bool, base: Point | None = None) -> None:
+        """Let clicks snap or not; `base` is the point that the next one is measured from."""
+        self._canvas.aim.set(snap=snap, base=base)
+
     def show_preview(
         self, points: Sequence[Point], label: str = "", *, closed: bool = False
     ) -> None:
@@ -126,6 +130,7 @@ class ToolChannel(QObject):
         view.tools.clear()
         view.clear_layers()
         self._canvas.grip.let_go()
+        self._canvas.aim.set(snap=False)
         self._canvas.show_legend()
 
 
@@ -199,7 +204,7 @@ class GripHand(QObject):
     def _follow(self) -> None:
         self._timer.stop()
         number = self._taken
-        pick = self._canvas.view.pick(*self._canvas.pixel(self._at))
+        pick = self._canvas.aim.pick(self._at)
         if number is None or pick is None or number >= len(self._handles()):
             return
         self._pick = pick

@@ -69,6 +69,18 @@ class CanvasTool(Protocol):
     handle_moved: SignalInstance
     handle_released: SignalInstance
 
+    def set_aim(self, *, snap: bool, base: Point | None = None) -> None:
+        """Let clicks snap to corners, edges and points, and show what they snap to.
+
+        Parameters
+        ----------
+        snap : bool
+            Off when a tool opens, and off again when it closes.
+        base : (x, y, z), optional
+            The point that the next one is measured from: perpendiculars are dropped from it, and
+            keys hold the hand level with it (Shift) or straight above or below it (Ctrl).
+        """
+
     def show_preview(
         self, points: Sequence[Point], label: str = "", *, closed: bool = False
     ) -> None:

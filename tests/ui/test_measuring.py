@@ -1,0 +1,142 @@
+"""The measuring tool by hand in the real window, on level ground with one house."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from sightline_scenes import X, Y, bodies, box, terrain
+
+from plumbline.api import Camera, Georeference
+from plumbline.render.snapping import KINDS
+
+from .hand import LEFT, NONE, Hand, live
+
+GROUND = 10.0
+#: The house: corners at these offsets, 20 m high.
+LOW, HIGH = (-10.0, 0.0), (10.0, 15.0)
+Place = tuple[float, float, float]
+
+
+def at(x: float, y: float, z: float = 0.0) -> Place:
+    """Return a place by its offsets from the foot of the house."""
+    return (X + x, Y + y, GROUND + z)
+
+
+@pytest.fixture
+def site(hand: Hand, tmp_path: Path) -> Hand:
+    """Return a hand before the house, seen from the south-east above."""
+    scene = hand.window.scene
+    scene.set_georeference(Georeference.from_text("EPSG:4549", (X, Y, 0.0)))
+    scene.add(terrain(tmp_path, np.full((60, 60), GROUND), cell=4.0, corner=(X - 120, Y + 120)))
+    scene.add(
+        bodies({"house": box((-10, 0, 0), (10, 15, 20), at(0, 0))}, "houses", classes={"house": ""})
+    )
+    hand.rest(60)
+    hand.window.canvas.go_to(Camera(at(40, -90, 70), at(0, 5, 8)), ease=False)
+    hand.rest(60)
+    return hand
+
+
+def spot(hand: Hand, place: Place, dx: int = 0, dy: int = 0) -> QPoint:
+    """Return where a place is on the canvas, and some pixels beside it."""
+    return hand.window.canvas.place_of(place).toPoint() + QPoint(dx, dy)
+
+
+def open_tool(hand: Hand, name: str) -> Any:
+    hand.click(hand.action_button(f"tool.{name}"))
+    live(100)
+    return hand.window.tools.currentWidget()
+
+
+def click(hand: Hand, place: Place, dx: int = 0, dy: int = 0, keys: Any = NONE) -> None:
+    canvas = hand.window.canvas.interactor
+    handle, where = hand._at(canvas, spot(hand, place, dx, dy))
+    QTest.mouseClick(handle, LEFT, keys, where)
+    live(20)
+
+
+def hover(hand: Hand, place: Place, dx: int = 0, dy: int = 0) -> str:
+    """Move the mouse; return what the canvas says it would snap to."""
+    hand.move(hand.window.canvas.interactor, spot(hand, place, dx, dy))
+    return str(hand.window.canvas.aim.marker.kind)
+
+
+def records(hand: Hand, count: int) -> Any:
+    """Wait for the number of records; return the last one."""
+    hand.wait_until(lambda: len(hand.window.scene.records) == count, 30)
+    return hand.window.scene.records[-1]
+
+
+def value(record: Any, name: str) -> float:
+    return float(record.values[name]["value"])
+
+
+def exactly(place: Place) -> Any:
+    return pytest.approx(place, abs=1e-6)
+
+
+CORNER, FAR, FOOT = at(10, 0, 20), at(10, 15, 20), at(10, 0, 0)
+
+
+def test_snapping_by_hand(site: Hand) -> None:
+    """Marker, loupe and clicks agree; kinds are turned off and on; keys hold the direction."""
+    hand, canvas = site, site.window.canvas
+    assert not canvas.aim.bar.isVisible()
+    open_tool(hand, "measure")
+    assert canvas.aim.bar.isVisible()
+    assert hover(hand, CORNER, 5, 4) == "vertex"
+    assert canvas.aim.loupe.isVisible()
+    assert hover(hand, at(10, 7.5, 20), 3, 2) == "midpoint"
+    assert hover(hand, at(10, 4, 20), 2, 2) == "feature"
+    assert hover(hand, at(10, 4, 12)) == "face"
+
+    click(hand, CORNER, 5, 4)
+    click(hand, FAR, -4, 3)
+    record = records(hand, 1)
+    assert record.points == (exactly(CORNER), exactly(FAR))
+    assert value(record, "distance") == pytest.approx(15.0, abs=1e-6)
+    picked = record.request["params"]["picked"]
+    assert [p["snap"] for p in picked] == ["vertex", "vertex"]
+    assert {p["layer"] for p in picked} == {"houses"}
+
+    # The foot of the perpendicular from a corner of the ground plan.
+    click(hand, at(10, 0, 0), 3, 3)
+    assert hover(hand, at(10.2, 0, 20)) == "vertex"
+    assert hover(hand, at(10, 0.0, 9)) in ("feature", "midpoint", "perpendicular")
+    hand.key(Qt.Key.Key_Escape)
+
+    for kind, button in ((k, canvas.aim.bar.button(k)) for k in ("vertex", "midpoint", "feature")):
+        hand.click(button)
+        assert kind not in canvas.aim.bar.kinds
+    hand.click(canvas.aim.bar.button("loupe"))
+    assert hover(hand, CORNER, -6, 6) == "face"
+    assert not canvas.aim.loupe.isVisible()
+    settings = hand.window.session.settings
+    assert set(settings.snaps) == set(KINDS) - {"vertex", "midpoint", "feature"}
+    assert not settings.loupe
+    for kind in ("vertex", "midpoint", "feature"):
+        hand.click(canvas.aim.bar.button(kind))
+
+    # Level with the first point, and straight above it, whatever is pointed at.
+    click(hand, FOOT, 3, 3)
+    click(hand, CORNER, 4, 4, Qt.KeyboardModifier.ShiftModifier)
+    assert len(hand.window.scene.records) == 1, "the very point where it began"
+    click(hand, FAR, -4, 3, Qt.KeyboardModifier.ShiftModifier)
+    level = records(hand, 2)
+    assert level.points[1] == exactly(at(10, 15, 0))
+    click(hand, at(30, -20), 0, 0)
+    start = hand.window.tools.currentWidget().points[0]
+    click(hand, CORNER, 4, 4, Qt.KeyboardModifier.ControlModifier)
+    upright = records(hand, 3)
+    assert upright.points[1] == exactly((start[0], start[1], GROUND + 20))
+    assert value(upright, "horizontal") == pytest.approx(0.0, abs=1e-9)
+
+    # Other tools are not told of corners, and the marker goes with the tool.
+    hand.click(hand.action_button("tool.select"))
+    assert not canvas.aim.bar.isVisible()
+    assert hover(hand, CORNER, 4, 4) == ""
