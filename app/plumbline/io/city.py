@@ -1,4 +1,4 @@
-"""What the loaders of city models share: surfaces with holes, colours by meaning, levels of detail.
+"""What the loaders of city models share: surfaces with holes, their looks, levels of detail.
 
 A city model consists of planar surfaces that belong to city objects and mean something (roof,
 wall, ground). `Surfaces` gathers them flat and makes one mesh of them.
@@ -13,10 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from plumbline.core.data import AnyArray, Element, FloatArray, IntArray, Material, MeshData
+from plumbline.core.data import (
+    AnyArray,
+    Element,
+    FloatArray,
+    IntArray,
+    Material,
+    MeshData,
+    Texture,
+)
 from plumbline.core.errors import UsageError
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
+from plumbline.io.city_textures import Textures, split_by_image
 from plumbline.io.mesh import drop_unusable, triangulate
 from plumbline.io.registry import LoadContext
 
@@ -54,6 +63,7 @@ class Surfaces:
         self._elements = array("q")
         self._kinds = array("q")
         self._names: dict[str, int] = {}
+        self.textures = Textures()
 
     def add(self, rings: Sequence[Sequence[int]], element: int, kind: str) -> None:
         """Add a surface: outline and holes as indices of points, without closing points."""
@@ -66,13 +76,19 @@ class Surfaces:
         self._elements.append(element)
         self._kinds.append(self._names.setdefault(kind, len(self._names)))
 
-    def mesh(self, points: FloatArray, elements: list[Element]) -> tuple[MeshData, int]:
-        """Return the triangles of all surfaces, and how many surfaces could not be split.
+    def mesh(
+        self, points: FloatArray, elements: list[Element], folder: Path, warnings: list[str]
+    ) -> MeshData:
+        """Return the triangles of all surfaces.
 
         Parameters
         ----------
         points : (N, 3) float64
             The corners are indices of them; those that no surface uses are left out.
+        folder : Path
+            Where the images are.
+        warnings : list of str
+            Takes what is said of surfaces that could not be split, and of images.
 
         Raises
         ------
@@ -82,19 +98,46 @@ class Surfaces:
         corners = np.array(self.corners, dtype=np.int64)
         if len(corners) and not (corners.min() >= 0 and corners.max() < len(points)):
             raise ValueError(tr("a surface names a vertex that is not there"))
-        used, corners = np.unique(corners, return_inverse=True)
+        textures = self.textures.found(folder, warnings)
+        image, uv = self.textures.spread(len(corners), [t is not None for t in textures])
+        used, vertices, uv = split_by_image(corners, image, uv)
         points = points[used]
-        triangles, surface, skipped = self._split(points, corners)
-        materials = [Material(name, (*COLORS.get(name, OTHER), 1.0)) for name in self._names]
-        data = MeshData(
+        triangles, surface, skipped = self._split(points, vertices)
+        if skipped:
+            notes = tr("{n} surfaces have too few corners; they were left out.", n=skipped)
+            warnings.append(notes)
+        materials, looks = self._looks(image, textures)
+        return MeshData(
             points,
             triangles,
+            uv=uv if (image >= 0).any() else None,
             materials=materials,
-            material_index=np.array(self._kinds, dtype=np.int32)[surface],
+            material_index=looks[surface],
             elements=elements,
             element_index=np.array(self._elements, dtype=np.int32)[surface],
         )
-        return data, skipped
+
+    def _looks(
+        self, image: IntArray, textures: Sequence[Texture | None]
+    ) -> tuple[list[Material], AnyArray]:
+        """Return the materials, and which of them each surface has: its meaning and its image."""
+        lengths = np.array(self._lengths, dtype=np.int64)
+        rings = np.array(self._rings, dtype=np.int64)
+        outlines = (np.cumsum(lengths) - lengths)[np.cumsum(rings) - rings]
+        # A ring without corners at the end has none to look at.
+        on = np.append(image, -1)[outlines]
+        pairs = np.column_stack([np.array(self._kinds, dtype=np.int64), on])
+        kinds = np.column_stack([np.arange(len(self._names)), np.full(len(self._names), -1)])
+        found = np.unique(pairs[on >= 0], axis=0)
+        names, materials = list(self._names), []
+        for kind, number in (*kinds.tolist(), *found.tolist()):
+            color = (*COLORS.get(names[kind], OTHER), 1.0) if number < 0 else (1.0, 1.0, 1.0, 1.0)
+            texture = textures[number] if number >= 0 else None
+            materials.append(Material(names[kind], color, texture))
+        wide = len(textures) + 1
+        keys = found[:, 0] * wide + found[:, 1]
+        looks = np.searchsorted(keys, pairs[:, 0] * wide + pairs[:, 1]) + len(names)
+        return materials, np.where(on < 0, pairs[:, 0], looks).astype(np.int32)
 
     def _split(self, points: FloatArray, corners: IntArray) -> tuple[IntArray, IntArray, int]:
         """Return triangles ``(M, 3)``, the surface of each, and the number of skipped surfaces."""

@@ -1,8 +1,9 @@
-"""CityGML 2.0 (and what 3.0 says in the same way), levels of detail 0 to 3.
+"""CityGML 2.0 and 3.0, levels of detail 0 to 3.
 
-One mesh with an element for every city object; surfaces are coloured by what they mean. The file is
-read object by object, so that a large city needs no tree of all of it. Textures and models that are
-placed many times (implicit representations) are not read, which is said.
+One mesh with an element for every city object; surfaces have the textures of the first theme, or
+are coloured by what they mean. The file is read object by object, so that a large city needs no
+tree of all of it. Models that are placed many times (implicit representations) are not read, which
+is said.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _BOUNDARIES = ("boundedBy", "boundary", "opening", "fillingSurface")
 #: Properties whose values are city objects of their own.
 _PARTS = re.compile(
     r"(consistsOf\w+Part|\w+Part|(outer)?\w+(Installation|Construction)|"
-    r"(auxiliaryT|t)rafficArea|(auxiliaryT|t)rafficSpace)$"
+    r"(auxiliaryT|t)rafficArea|(auxiliaryT|t)rafficSpace|section|intersection)$"
 )
 _FACES = ("Polygon", "Triangle", "Rectangle")
 _ID = "id"
@@ -80,7 +81,7 @@ def _parse(path: Path, model: _Model, feedback: Feedback) -> None:
                         model.member(child)
                     node.clear()
                 elif name == "ParameterizedTexture":
-                    model.textures += 1
+                    model.texture(node)
                     node.clear()
         except DefusedXmlException:
             raise ValueError(tr("it declares entities, which are not allowed")) from None
@@ -128,7 +129,10 @@ class _Model:
         self.lods: set[float] = set()
         self.srs = ""
         self.dimension = 3
-        self.textures = 0
+        #: First corner and number of corners of the rings that have an id; whether turned round.
+        self.rings: dict[str, tuple[int, int, bool]] = {}
+        #: Image, ring and places on it; the rings may be read before or after.
+        self.images: list[tuple[str, str, FloatArray]] = []
         self.skipped = {"twice": 0, "implicit": 0, "links": 0}
 
     def envelope(self, node: Node) -> None:
@@ -136,6 +140,19 @@ class _Model:
         self.srs = self.srs or _attribute(node, "srsName")
         if _attribute(node, "srsDimension") == "2":
             self.dimension = 2
+
+    def texture(self, node: Node) -> None:
+        """Take an image and the places of rings on it, as CityGML 2 or 3 writes them."""
+        image = next((n.text or "" for n in node if _local(n) == "imageURI"), "").strip()
+        for places in node.iter():
+            if _local(places) != "TexCoordList":
+                continue
+            lists = [n for n in places if _local(n) == "textureCoordinates"]
+            rings = [(n.text or "").strip() for n in places if _local(n) == "ring"]
+            for n, child in enumerate(lists):
+                ring = _attribute(child, "ring") or (rings[n] if n < len(rings) else "")
+                numbers = parse_numbers((child.text or "").encode(), np.float64)
+                self.images.append((image, ring.removeprefix("#"), numbers.reshape(-1, 2)))
 
     def member(self, node: Node) -> None:
         """Take a city object with all its parts."""
@@ -231,12 +248,17 @@ class _Model:
         return held | below
 
     def _face(self, face: _Face, number: int) -> None:
-        rings = []
+        rings: list[list[int]] = []
+        start = len(self.surfaces.corners)
         for node in face.node.iter():
             if _local(node) == "LinearRing":
                 points = self._ring(node)
                 if face.flipped:
                     points = points[::-1]
+                key = _attribute(node, _ID)
+                if key:
+                    self.rings[key] = (start, len(points), face.flipped)
+                start += len(points)
                 rings.append(list(range(self.count, self.count + len(points))))
                 self.points.append(points)
                 self.count += len(points)
@@ -272,19 +294,24 @@ class _Model:
         warnings: list[str] = []
         crs = declared_crs(self.srs, metadata, warnings)
         points = np.concatenate(self.points) if self.points else np.zeros((0, 3))
-        data, failed = self.surfaces.mesh(points, self.elements)
+        self._lay_images()
+        warnings += self._notes()
+        data = self.surfaces.mesh(points, self.elements, path.parent, warnings)
         if crs is not None:
             data.vertices = east_first(data.vertices, crs, metadata)
-        layer = city_layer(path, TITLE, data, metadata, warnings + self._notes(failed))
+        layer = city_layer(path, TITLE, data, metadata, warnings)
         layer.crs = crs
         return layer
 
-    def _notes(self, failed: int) -> list[str]:
+    def _lay_images(self) -> None:
+        for image, ring, uv in self.images:
+            start, count, flipped = self.rings.get(ring, (0, 0, False))
+            if count and len(uv) in (count, count + 1):  # with or without the closing place
+                places = uv[:count]
+                self.surfaces.textures.lay(image, start, places[::-1] if flipped else places)
+
+    def _notes(self) -> list[str]:
         notes = []
-        if failed:
-            notes.append(tr("{n} surfaces have too few corners; they were left out.", n=failed))
-        if self.textures:
-            notes.append(tr("Textures of city models are not read."))
         if self.skipped["implicit"]:
             n = self.skipped["implicit"]
             notes.append(tr("{n} models that are placed many times were left out.", n=n))
@@ -306,6 +333,8 @@ def _values(node: Node) -> Iterator[tuple[str, Any]]:
                 yield from _generic(inner)
         elif name.endswith("Attribute"):
             yield from _generic(child)
+        elif name == "height" and len(child):  # CityGML 3.0: a number between two references
+            yield from _heights(child)
         elif len(child) == 0 and (child.text or "").strip():
             yield name, _value(child.text or "")
 
@@ -315,6 +344,14 @@ def _generic(node: Node) -> Iterator[tuple[str, Any]]:
     name = node.get("name") or texts.get("name", "")
     if name and "value" in texts:
         yield name, _value(texts["value"])
+
+
+def _heights(node: Node) -> Iterator[tuple[str, Any]]:
+    for height in node:
+        texts = {_local(child): (child.text or "").strip() for child in height}
+        if texts.get("value"):
+            between = [texts[k] for k in ("lowReference", "highReference") if texts.get(k)]
+            yield " ".join(["height", *between]), _value(texts["value"])
 
 
 def _value(text: str) -> Any:

@@ -1,7 +1,7 @@
 """CityJSON 1.0 to 2.0, and CityJSONSeq, which has one city object with its parts in each line.
 
-One mesh with an element for every city object; surfaces are coloured by what they mean. Of several
-levels of detail one is shown. Textures and appearances are not read, which is said.
+One mesh with an element for every city object; surfaces have the textures of the first theme, or
+are coloured by what they mean. Of several levels of detail one is shown.
 """
 
 from __future__ import annotations
@@ -117,8 +117,6 @@ class _Model:
         for key in ("title", "referenceDate"):
             if metadata.get(key):
                 self.metadata[key] = str(metadata[key])
-        if (document.get("appearance") or {}).get("textures"):
-            self.warnings.append(tr("Textures of city models are not read."))
         templates = document.get("geometry-templates") or {}
         self.templates: list[dict[str, Any]] = templates.get("templates", [])
         self.template_points = _points(templates.get("vertices-templates", []))
@@ -128,6 +126,7 @@ class _Model:
         objects: dict[str, dict[str, Any]] = document.get("CityObjects", {})
         points = _points(document.get("vertices", [])) * self.scale + self.translate
         base = self._append(points)
+        self._appearance(document.get("appearance") or {})
         lods = {key: self._lods(entry) for key, entry in objects.items()}
         for key, entry in objects.items():
             if key in self.known:
@@ -142,6 +141,13 @@ class _Model:
                 lod = self._lod(geometry)
                 if lod is not None and lod in chosen:
                     self._geometry(geometry, number, points, base)
+
+    def _appearance(self, appearance: dict[str, Any]) -> None:
+        """Take the images of a document, and the places on them that its rings name."""
+        self.images = [str(entry.get("image", "")) for entry in appearance.get("textures") or []]
+        places = appearance.get("vertices-texture") or []
+        self.places = np.array(places, dtype=np.float64).reshape(len(places), 2)
+        self.theme = str(appearance.get("default-theme-texture") or "")
 
     def _append(self, points: FloatArray) -> int:
         base = self.count
@@ -191,10 +197,32 @@ class _Model:
         """Add the surfaces of a geometry whose `count` points begin at `base`."""
         surfaces = list(_leaves(geometry["boundaries"], _DEPTHS[geometry["type"]]))
         meanings = self._meanings(geometry, len(surfaces))
-        for surface, meaning in zip(surfaces, meanings, strict=True):
+        images = self._images(geometry, len(surfaces))
+        for surface, meaning, image in zip(surfaces, meanings, images, strict=True):
             rings = [_ring(ring, base, count) for ring in surface]
             if rings:
+                self._lay(image, rings)
                 self.surfaces.add(rings, number, meaning or kind)
+
+    def _images(self, geometry: dict[str, Any], count: int) -> Sequence[Any]:
+        """Return what the geometry's theme says of each surface, None where it says nothing."""
+        themes = geometry.get("texture") or {}
+        if not themes or not self.images:
+            return [None] * count
+        theme = themes.get(self.theme) or next(iter(themes.values()))
+        found = list(_leaves(theme.get("values") or [], _DEPTHS[geometry["type"]]))
+        return found if len(found) == count else [None] * count
+
+    def _lay(self, image: Any, rings: list[list[int]]) -> None:
+        """Lay images on the rings of a surface that is to be added: [image, place, place, ...]."""
+        start = len(self.surfaces.corners)
+        for named, ring in zip(image or [], rings, strict=False):
+            if named and named[0] is not None and len(named) == len(ring) + 1:
+                number, *places = map(_index, named)
+                if number >= len(self.images) or max(places) >= len(self.places):
+                    raise ValueError(tr("a surface names a texture that is not there"))
+                self.surfaces.textures.lay(self.images[number], start, self.places[places])
+            start += len(ring)
 
     def _meanings(self, geometry: dict[str, Any], count: int) -> Sequence[str | None]:
         """Return the type of each surface, None where the file does not say it."""
@@ -222,17 +250,16 @@ class _Model:
             )
         self.metadata["lods"] = [f"{lod:g}" for lod in lods]
         points = np.concatenate(self.points) if self.points else np.zeros((0, 3))
-        data, failed = self.surfaces.mesh(points, self.elements)
+        notes = [*self.warnings, *self._notes()]
+        data = self.surfaces.mesh(points, self.elements, path.parent, notes)
         if self.crs is not None:
             data.vertices = east_first(data.vertices, self.crs, self.metadata)
-        layer = city_layer(path, title, data, self.metadata, self._notes(failed))
+        layer = city_layer(path, title, data, self.metadata, notes)
         layer.crs = self.crs
         return layer
 
-    def _notes(self, failed: int) -> list[str]:
-        notes = list(self.warnings)
-        if failed:
-            notes.append(tr("{n} surfaces have too few corners; they were left out.", n=failed))
+    def _notes(self) -> list[str]:
+        notes = []
         if self.skipped["lines"]:
             n = self.skipped["lines"]
             notes.append(tr("{n} objects have points or lines, which were left out.", n=n))
