@@ -17,9 +17,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.analysis.entity_parts import Measured, clouds_above, meshes_above, owners_of_models
+from plumbline.analysis.entity_parts import (
+    AROUND,
+    Measured,
+    clouds_above,
+    meshes_above,
+    owners_of_models,
+)
 from plumbline.core.city import CityEntity, outline_of
-from plumbline.core.data import FloatArray, MeshData, PointCloudData, RasterData, VectorData
+from plumbline.core.data import (
+    BimData,
+    FloatArray,
+    MeshData,
+    PointCloudData,
+    RasterData,
+    VectorData,
+)
 from plumbline.core.entities import entity_ids, entity_name, table_columns, table_rows
 from plumbline.core.errors import RefusedError, UsageError
 from plumbline.core.feedback import Feedback
@@ -39,6 +52,8 @@ if TYPE_CHECKING:
 ID_COLUMNS = ("编号", "楼号", "id", "ID", "Id", "gml_id", "identificatie", "objectid")
 HEIGHT_COLUMNS = ("高度", "建筑高度", "height", "Height", "HEIGHT", "measuredHeight", "bldg_h")
 STOREY_COLUMNS = ("层数", "楼层", "storeys", "floors", "levels", "storeysAboveGround", "Floor")
+#: What rises less above the ground is the ground, metres.
+RISE = 1.0
 MAX_FOOTPRINTS = 500_000
 
 Table = tuple[str, tuple[str, ...], tuple[tuple[Any, ...], ...], str]
@@ -59,6 +74,8 @@ class EntityPlan:
         Outlines are widened by this where meshes and clouds are cut, units of the CRS.
     vertical : float
         Metres per unit of z.
+    around : float
+        Without a terrain the ground is looked for this far around outlines, units of the CRS.
     """
 
     footprints: Layer
@@ -70,6 +87,7 @@ class EntityPlan:
     tables: tuple[Table, ...] = ()
     margin: float = 0.0
     vertical: float = 1.0
+    around: float = AROUND
 
 
 @dataclass(frozen=True)
@@ -101,8 +119,8 @@ def plan(
         ``id, name, height, storeys, documents`` to columns of the footprints; for those that are
         not named the habits of `ID_COLUMNS` and its kind decide.
     surfaces, models : sequence of str, optional
-        Layers to join; by default every mesh, tree of tiles and cloud, and every model with things
-        of its own. Results of analyses are never taken by default.
+        Layers to join; by default every model with things of its own, and every mesh, tree of tiles
+        and cloud none of whose things is joined. Results of analyses are never taken by default.
 
     Raises
     ------
@@ -112,7 +130,7 @@ def plan(
         If a layer or a column is not there.
     """
     layer = scene[footprints]
-    rows = _polygons(layer, where(layer, expression))
+    rows = _polygons(layer, expression)
     own = dict(columns or {})
     known = table_columns(layer)
     for name, habits in (("id", ID_COLUMNS), ("height", HEIGHT_COLUMNS),
@@ -129,6 +147,7 @@ def plan(
         raise UsageError(tr("The margin must be between -100 and 100."), tr("E.g. 0.5"))
     usual = [one for one in scene if one.id != footprints and one.kind != "result"]
     terrain = next((o for o in usual if _is_terrain(o)), None)
+    units = crs_units(scene.georeference.crs)
     return EntityPlan(
         layer,
         rows,
@@ -140,11 +159,12 @@ def plan(
         own,
         tuple(tables),
         margin,
-        crs_units(scene.georeference.crs).vertical,
+        units.vertical,
+        AROUND / (units.horizontal or 1.0),
     )  # fmt: skip
 
 
-def _polygons(layer: Layer, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def _polygons(layer: Layer, expression: str) -> NDArray[np.intp]:
     import shapely
 
     if not isinstance(layer.data, VectorData):
@@ -152,6 +172,7 @@ def _polygons(layer: Layer, rows: NDArray[np.intp]) -> NDArray[np.intp]:
             tr("“{name}” holds no footprints.", name=layer.name),
             tr("Choose a vector layer with polygons."),
         )
+    rows = where(layer, expression)
     shapes = layer.data.features.geometry.to_numpy()[rows]
     flat = (shapely.get_dimensions(shapes) == 2) & ~shapely.is_empty(shapes)
     if not flat.any() or flat.sum() > MAX_FOOTPRINTS:
@@ -172,7 +193,9 @@ def _is_model(layer: Layer) -> bool:
 
 
 def _is_surface(layer: Layer) -> bool:
-    return isinstance(layer.data, MeshData | TilesData | PointCloudData) and not _is_model(layer)
+    data = layer.data
+    captured = isinstance(data, MeshData | TilesData | PointCloudData)
+    return captured and not isinstance(data, BimData)
 
 
 def build(inputs: EntityPlan, feedback: Feedback | None = None) -> Built:
@@ -190,15 +213,21 @@ def build(inputs: EntityPlan, feedback: Feedback | None = None) -> Built:
         assert isinstance(layer.data, MeshData)
         for number, element in owners_of_models(layer.data, shapes, numbers, feedback):
             parts[number].append(EntityRef(layer.id, element))
-    wide = _widened(shapes, inputs.margin)
+    joined = {ref.layer for refs in parts for ref in refs}
+    wide, ground = _widened(shapes, inputs.margin), _ground(inputs.terrain, shapes, inputs.vertical)
+    # Where there is a terrain, nobody asks what lies beside.
+    around = wide if inputs.terrain is not None else _widened(wide, inputs.around)
     found: list[list[Measured]] = [[] for _ in bare]
     for n, layer in enumerate(inputs.surfaces):
+        if layer.id in joined:  # its things are parts themselves
+            continue
         part = feedback.part(n / len(inputs.surfaces), (n + 1) / len(inputs.surfaces))
         part.step(0, 1, tr("Joining {name}", name=layer.name))
         cut = clouds_above if isinstance(layer.data, PointCloudData) else meshes_above
-        for number, measured in cut(layer, wide, part):
-            found[number].append(measured)
-    ground = _ground(inputs.terrain, shapes, inputs.vertical)
+        for number, measured in cut(layer, wide, around, part):
+            low = ground[number] if math.isfinite(ground[number]) else measured.foot
+            if measured.roof - low >= RISE / inputs.vertical:
+                found[number].append(measured)
     entities = tuple(
         _measured(replace(one, parts=tuple(dict.fromkeys(refs))), seen, low, inputs.vertical)
         for one, refs, seen, low in zip(bare, parts, found, ground, strict=True)
@@ -293,7 +322,7 @@ def _ground(terrain: Layer | None, shapes: NDArray[np.object_], vertical: float)
 def _measured(one: CityEntity, seen: list[Measured], ground: float, vertical: float) -> CityEntity:
     """Return an entity with base, top and height, from its surfaces where no column says them."""
     best = max(seen, key=lambda m: m.part.count, default=None)
-    base = ground if math.isfinite(ground) else None if best is None else best.part.low
+    base = ground if math.isfinite(ground) else None if best is None else best.foot
     top = None if best is None else best.roof
     height, sources = one.height, dict(one.sources)
     if height is None and best is not None and base is not None:

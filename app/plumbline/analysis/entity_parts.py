@@ -15,22 +15,30 @@ from plumbline.core.layer import Layer
 from plumbline.core.tiles import TilesData
 from plumbline.geometry.prism import Columns, Cut, cut_by_outline
 
-#: Share of what a thing covers on the map that a footprint has to hold for the two to be one.
+#: Share of what a thing covers on the map that a footprint has to hold for the two to be one; and
+#: of a footprint that a mesh has to cover, which the crown of a tree beside it does not.
 SHARE = 0.5
 #: The roof is the height that this share of the covered ground does not exceed: chimneys, aerials
 #: and branches above it do not count.
 ROOF = 0.98
 #: Footprints of one cell of this size are cut from one reading of a tree of tiles, CRS units.
 CELL = 200.0
+#: The ground is looked for this far around an outline, metres.
+AROUND = 2.0
 _BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The part of a surface above an outline, and the height of its roof (z, project CRS)."""
+    """The part of a surface above an outline; its roof and the ground beside it (z, project CRS).
+
+    `foot` is the lowest of the surface above the outline and close around it: the walls of a
+    capture often stand outside of the outline.
+    """
 
     part: SurfacePart
     roof: float
+    foot: float
 
 
 def owners_of_models(
@@ -102,18 +110,28 @@ def _roots(data: MeshData) -> NDArray[np.intp]:
 
 
 def meshes_above(
-    layer: Layer, shapes: NDArray[np.object_], feedback: Feedback
+    layer: Layer,
+    shapes: NDArray[np.object_],
+    around: NDArray[np.object_],
+    feedback: Feedback,
 ) -> Iterator[tuple[int, Measured]]:
-    """Yield what of a mesh or of tiles stands above each outline, by the number of the outline."""
+    """Yield what of a mesh or of tiles covers each outline, by the number of the outline.
+
+    Parameters
+    ----------
+    around : (N,) geometries
+        Where the ground of each is looked for.
+    """
     data = layer.data
     if isinstance(data, MeshData):
-        yield from _of_mesh(layer.id, data, shapes, np.arange(len(shapes)), feedback)
+        numbers = np.arange(len(shapes))
+        yield from _of_mesh(layer.id, data, shapes, around, numbers, feedback)
         return
     assert isinstance(data, TilesData)
     import shapely
 
     box = data.bounds
-    bounds = shapely.bounds(shapes)
+    bounds = shapely.bounds(around)
     if box is None:
         return
     near = np.flatnonzero(
@@ -126,24 +144,28 @@ def meshes_above(
         part = feedback.part(n / len(found), (n + 1) / len(found))
         mine = near[cell_of.reshape(-1) == n]
         low, high = bounds[mine, :2].min(axis=0), bounds[mine, 2:].max(axis=0)
-        around = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        yield from _of_mesh(layer.id, data.mesh(around, feedback=part).mesh, shapes, mine, part)
+        part_box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+        mesh = data.mesh(part_box, feedback=part).mesh
+        yield from _of_mesh(layer.id, mesh, shapes, around, mine, part)
 
 
 def _of_mesh(
     layer: str,
     data: MeshData,
     shapes: NDArray[np.object_],
+    around: NDArray[np.object_],
     numbers: NDArray[np.intp],
     feedback: Feedback,
 ) -> Iterator[tuple[int, Measured]]:
+    import shapely
+
     columns = Columns(data.vertices, data.triangles)
     for n, number in enumerate(numbers.tolist()):
         if n % 50 == 0:
             feedback.check()
         cut = cut_by_outline(data.vertices, data.triangles, shapes[number], columns)
         corners = corners_of(data, cut)
-        if len(corners):
+        if covered(corners).sum() >= SHARE * shapely.area(shapes[number]):
             part = SurfacePart(
                 layer,
                 len(corners),
@@ -151,7 +173,9 @@ def _of_mesh(
                 float(corners[..., 2].min()),
                 float(corners[..., 2].max()),
             )
-            yield number, Measured(part, _roof(corners))
+            beside = cut_by_outline(data.vertices, data.triangles, around[number], columns)
+            foot = float(corners_of(data, beside)[..., 2].min())
+            yield number, Measured(part, _roof(corners), foot)
 
 
 def corners_of(data: MeshData, cut: Cut) -> FloatArray:
@@ -164,20 +188,40 @@ def corners_of(data: MeshData, cut: Cut) -> FloatArray:
 
 def _roof(corners: FloatArray) -> float:
     """Return the height that all but the highest of the covered ground stays below."""
-    a, b = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
-    covered = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
     z = corners[..., 2].max(axis=1)
-    if covered.sum() <= 0:
-        return float(z.max())
     order = np.argsort(z, kind="stable")
-    share = np.cumsum(covered[order]) / covered.sum()
-    return float(z[order][np.searchsorted(share, ROOF)])
+    area = np.cumsum(covered(corners)[order])
+    return float(z[order][np.searchsorted(area, ROOF * area[-1])])
+
+
+def covered(corners: FloatArray) -> FloatArray:
+    """Return what each triangle ``(N, 3, 3)`` covers on the map, square units of the CRS."""
+    a, b = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
+    area: FloatArray = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
+    return area
 
 
 def clouds_above(
-    layer: Layer, shapes: NDArray[np.object_], feedback: Feedback
+    layer: Layer,
+    shapes: NDArray[np.object_],
+    around: NDArray[np.object_],
+    feedback: Feedback,
 ) -> Iterator[tuple[int, Measured]]:
     """Yield which points stand above each outline, by the number of the outline."""
+    inside = _heights(layer, shapes, feedback)
+    beside = inside if around is shapes else _heights(layer, around, feedback)
+    for number in sorted(inside):
+        z = inside[number]
+        part = SurfacePart(layer.id, len(z), "points", float(z.min()), float(z.max()))
+        # A point of a cloud may lie anywhere below; the lowest few do not count.
+        foot = float(np.quantile(beside[number], 1 - ROOF))
+        yield number, Measured(part, float(np.quantile(z, ROOF)), foot)
+
+
+def _heights(
+    layer: Layer, shapes: NDArray[np.object_], feedback: Feedback
+) -> dict[int, NDArray[np.float64]]:
+    """Return z of the points above each outline, by the number of the outline."""
     import shapely
 
     data = layer.data
@@ -195,7 +239,4 @@ def clouds_above(
             numbers.tolist(), np.split(near[point[order], 2], starts[1:]), strict=True
         ):
             heights.setdefault(number, []).append(z)
-    for number in sorted(heights):
-        z = np.concatenate(heights[number])
-        part = SurfacePart(layer.id, len(z), "points", float(z.min()), float(z.max()))
-        yield number, Measured(part, float(np.quantile(z, ROOF)))
+    return {number: np.concatenate(z) for number, z in heights.items()}

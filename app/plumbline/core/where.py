@@ -49,6 +49,8 @@ def where(layer: Layer, expression: str) -> NDArray[np.intp]:
         If the layer has no table, or the expression is none.
     """
     ids = entity_ids(layer)
+    if ids and not expression.strip():
+        return np.arange(len(ids))
     columns = table_columns(layer)
     if not columns:
         raise UsageError(
