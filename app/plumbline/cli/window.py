@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -18,11 +19,13 @@ from plumbline.cli.common import (
     scene_of_project,
 )
 from plumbline.cli.main import Command
+from plumbline.core.cloud_tree import tree_of
 from plumbline.core.errors import InputError, UsageError, UserError
 from plumbline.core.i18n import tr
 
 if TYPE_CHECKING:
     from plumbline.core.scene import Camera, Scene
+    from plumbline.render.streaming.scheduler import Settled
 
 #: Largest side of an image, pixels: what graphics memory surely holds.
 _MAX_SIDE = 16_384
@@ -87,8 +90,32 @@ def add_render(parser: argparse.ArgumentParser) -> None:
         "--size", default="1600x1000", type=image_size, metavar="WxH", help=tr("pixels")
     )
     parser.add_argument("--crs", help=tr("project CRS for files, and CRS of those that say none"))
+    parser.add_argument(
+        "--error",
+        type=positive,
+        metavar=tr("METRES"),
+        help=tr("tiles may be wrong by this much; default: what can be seen in the picture"),
+    )
+    parser.add_argument(
+        "--timeout",
+        default=60.0,
+        type=positive,
+        metavar=tr("SECONDS"),
+        help=tr("how long to wait for tiles (default 60)"),
+    )
     add_json(parser)
     parser.set_defaults(function=render)
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(tr("“{text}” is no number above 0", text=text))
+    return number
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -112,8 +139,26 @@ def render(command: Command) -> None:
             tr("Name a .png or .jpg file with --out."),
         )
     scene, camera = _scene(command)
-    path = draw(scene, out, options.size, options.view, camera)
-    command.answer({"image": str(path), "size": list(options.size)}, tr("Drew {path}", path=path))
+    wish = (options.error, options.timeout)
+    path, tiles = draw(scene, out, options.size, options.view, camera, wish)
+    answer: dict[str, object] = {"image": str(path), "size": list(options.size)}
+    if any(tree_of(layer.data) is not None for layer in scene if scene.is_visible(layer.id)):
+        answer["tiles"] = {"complete": tiles.complete, "error": tiles.error}
+        _tell_tiles(scene, tiles, command)
+    command.answer(answer, tr("Drew {path}", path=path))
+
+
+def _tell_tiles(scene: Scene, tiles: Settled, command: Command) -> None:
+    """Say what is missing from a picture of trees of tiles."""
+    for layer in scene:
+        tree = tree_of(layer.data)
+        for note in tree.source.notes if tree is not None else ():
+            if note not in layer.warnings:
+                command.note(f"{layer.name}: {note}")
+    if not tiles.complete:
+        command.note(
+            tr("The time was over before all tiles were read; the picture is coarser than asked.")
+        )
 
 
 def _scene(command: Command) -> tuple[Scene, Camera | None]:
@@ -130,9 +175,19 @@ def _scene(command: Command) -> tuple[Scene, Camera | None]:
 
 
 def draw(
-    scene: Scene, out: Path, size: tuple[int, int], view: str = "", camera: Camera | None = None
-) -> Path:
-    """Draw a scene into an image file.
+    scene: Scene,
+    out: Path,
+    size: tuple[int, int],
+    view: str = "",
+    camera: Camera | None = None,
+    tiles: tuple[float | None, float] = (None, 60.0),
+) -> tuple[Path, Settled]:
+    """Draw a scene into an image file; return it and how far its trees of tiles were refined.
+
+    Parameters
+    ----------
+    tiles : (error, timeout)
+        Metres that tiles may be wrong by, None for what can be seen, and seconds to wait for it.
 
     Raises
     ------
@@ -144,17 +199,20 @@ def draw(
             tr("Pictures need VTK, not installed here."),
             tr("Install it: pip install “plumbline[gui]”, or run installer/bootstrap.py."),
         )
-    from plumbline.render.offscreen import render_scene
+    from plumbline.render.offscreen import TileWish, render_scene
 
+    error, timeout = tiles
+    wish = TileWish(math.inf if error is None else error, timeout)
+    camera = view_camera(scene, view, size) if view else camera
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        render_scene(scene, out, size, view_camera(scene, view, size) if view else camera)
-    except OSError as error:
+        render_scene(scene, out, size, camera, tiles=wish)
+    except OSError as failure:
         raise InputError(
-            tr("“{path}” cannot be written: {why}.", path=out, why=error.strerror or error),
+            tr("“{path}” cannot be written: {why}.", path=out, why=failure.strerror or failure),
             tr("Choose another folder, or make room on the disk."),
-        ) from error
-    return out
+        ) from failure
+    return out, wish.settled
 
 
 def view_camera(scene: Scene, name: str, size: tuple[int, int]) -> Camera:

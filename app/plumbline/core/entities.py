@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from plumbline.core.cloud_tree import tree_of
 from plumbline.core.data import (
     BimData,
     Bounds,
@@ -52,6 +53,8 @@ def entity_name(layer: Layer, entity: str) -> str:
         element = _element(data, entity)
         if element is not None and (element.name or element.cls):
             return element.name or f"{element.cls} {element.id}"
+    if (met := _met(data, entity)) is not None and (met.name or met.cls):
+        return met.name or f"{met.cls} {met.id}"
     if isinstance(data, GridData) and (value := _cell_value(data, entity)) is not None:
         return f"{tr(data.quantity) if data.quantity else layer.name}: {value}"
     return f"{layer.name} {entity}"
@@ -67,6 +70,9 @@ def entity_attributes(layer: Layer, entity: str) -> Attributes:
         element = _element(data, entity)
         described = [] if element is None else _element_attributes(element)
         return described + _numbers_of(data, entity)
+    if tree_of(data) is not None:
+        met = _met(data, entity)
+        return [] if met is None else _element_attributes(met)
     if isinstance(data, PointCloudData):
         return _point_attributes(data, entity)
     if isinstance(data, GridData):
@@ -86,6 +92,8 @@ def entity_bounds(layer: Layer, entity: str) -> Bounds | None:
             return Bounds.of(data.vertices[triangles.ravel()])
     if isinstance(data, GridData) and (cell := grid_cell(data, entity)) is not None:
         return Bounds.of(cell_corners(data, *cell))
+    if (tree := tree_of(data)) is not None:
+        return tree.box_of(entity)
     if isinstance(data, PointCloudData) and entity.isdigit() and int(entity) < len(data.points):
         return Bounds.of(data.points[int(entity)][None])
     return None
@@ -150,6 +158,12 @@ def _feature_bounds(data: VectorData, entity: str) -> Bounds | None:
 
 def _element(data: MeshData, entity: str) -> Element | None:
     return next((element for element in data.elements if element.id == entity), None)
+
+
+def _met(data: object, entity: str) -> Element | None:
+    """Return a thing in a tree of tiles, if somebody met it."""
+    tree = tree_of(data)
+    return None if tree is None else tree.element(entity)
 
 
 def _element_attributes(element: Element) -> Attributes:

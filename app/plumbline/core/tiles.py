@@ -15,12 +15,14 @@ from typing import Literal
 
 import numpy as np
 
-from plumbline.core.data import AnyArray, Bounds, FloatArray, MeshData, PointCloudData
+from plumbline.core.data import AnyArray, Bounds, Element, FloatArray, MeshData, PointCloudData
 from plumbline.core.feedback import Feedback
 
 #: Moves points ``(N, 3)`` into the project CRS.
 Move = Callable[[FloatArray], FloatArray]
 Content = MeshData | PointCloudData
+#: Things with attributes that a tree keeps of those that somebody met.
+MOST_MET = 10_000
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,27 @@ class TilesData:
 
     source: TileSource
     count: dict[str, int] = field(default_factory=dict)
+    _met: dict[str, tuple[Element, Bounds | None]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def remember(self, element: Element, box: Bounds | None) -> None:
+        """Keep what somebody met in a tile, so that its attributes can be asked for by its id.
+
+        Nobody can list the things in a city; of those that were met the latest are kept.
+        """
+        self._met.pop(element.id, None)
+        self._met[element.id] = (element, box)
+        if len(self._met) > MOST_MET:
+            del self._met[next(iter(self._met))]
+
+    def element(self, entity: str) -> Element | None:
+        """Return a thing that somebody met, by its id."""
+        return self._met[entity][0] if entity in self._met else None
+
+    def box_of(self, entity: str) -> Bounds | None:
+        """Return the box of a thing that somebody met, project CRS."""
+        return self._met[entity][1] if entity in self._met else None
 
     @property
     def bounds(self) -> Bounds | None:

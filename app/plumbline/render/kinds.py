@@ -1,4 +1,4 @@
-"""How each kind of data is drawn: one table."""
+"""How each kind of data is drawn: one table. Trees of tiles are streamed (`render.streaming`)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from plumbline.core.data import (
     VectorData,
 )
 from plumbline.core.layer import Layer
-from plumbline.core.tiles import TilesData
-from plumbline.render import bim, grid, mesh, pointcloud, raster, tiles, vector
+from plumbline.render import bim, grid, mesh, pointcloud, raster, vector
 from plumbline.render.parts import Prepared, Request
 
 KINDS: dict[type, Callable[[Request], Prepared]] = {
@@ -23,7 +22,6 @@ KINDS: dict[type, Callable[[Request], Prepared]] = {
     MeshData: mesh.prepare,
     PointCloudData: pointcloud.prepare,
     RasterData: raster.prepare,
-    TilesData: tiles.prepare,
     VectorData: vector.prepare,
 }
 

@@ -6,10 +6,11 @@ so OpenGL is tried in a child process first.
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from plumbline.core.errors import UserError
 from plumbline.core.i18n import tr
 from plumbline.core.scene import Camera, Scene
 from plumbline.render.labels import text_image
+from plumbline.render.streaming.scheduler import Settled
 from plumbline.render.theme import LIGHT, SOFTWARE, RenderTheme, rgb
 
 #: Drawn this much larger and averaged, so that edges are smooth.
@@ -78,6 +80,25 @@ def _no_opengl(details: str) -> UserError:
     )
 
 
+@dataclass
+class TileWish:
+    """How fine trees of tiles are to be in a picture, and how fine they became.
+
+    Attributes
+    ----------
+    error : float
+        Metres that tiles may be wrong by, wherever they are; inf: what can be seen in the picture.
+    timeout : float
+        Seconds that the picture waits for that.
+    settled : Settled
+        Of the picture, once there is one.
+    """
+
+    error: float = math.inf
+    timeout: float = 60.0
+    settled: Settled = field(default_factory=lambda: Settled(True, 0.0))
+
+
 def render_scene(
     scene: Scene,
     path: Path,
@@ -87,6 +108,7 @@ def render_scene(
     *,
     caption: bool = True,
     sun: tuple[float, float] | None = None,
+    tiles: TileWish | None = None,
 ) -> Path:
     """Write a picture of a scene (PNG or JPEG, by the ending of the path) and return its path.
 
@@ -98,6 +120,8 @@ def render_scene(
         Draw the scale bar, the north arrow and the CRS into the picture.
     sun : (azimuth, elevation), optional
         Light it from the sun, with shadows: degrees clockwise from grid north, above the horizon.
+    tiles : TileWish, optional
+        How fine trees of tiles are to be; it learns how fine they became.
 
     Raises
     ------
@@ -106,7 +130,7 @@ def render_scene(
     """
     from PIL import Image
 
-    picture = scene_picture(scene, size, camera, theme, caption=caption, sun=sun)
+    picture = scene_picture(scene, size, camera, theme, caption=caption, sun=sun, tiles=tiles)
     Image.fromarray(picture).save(path)
     return path
 
@@ -119,6 +143,7 @@ def scene_picture(
     *,
     caption: bool = False,
     sun: tuple[float, float] | None = None,
+    tiles: TileWish | None = None,
 ) -> NDArray[np.uint8]:
     """Return a picture of a scene ``(H, W, 3)``, first row on top; see `render_scene`."""
     # Before Mesa starts: only without threads does llvmpipe draw ambient occlusion as it should.
@@ -147,7 +172,10 @@ def scene_picture(
                 view.set_camera(camera)
             if sun is not None:
                 view.set_sun(*sun)
+            wish = tiles or TileWish()
+            view.tiles.error, view.patience = wish.error, wish.timeout
             image = Image.fromarray(view.screenshot())
+            wish.settled = view.settled
             metres, pixels = view.scale_bar()
             north = view.north_angle()
             view.close()

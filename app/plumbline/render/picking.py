@@ -139,7 +139,7 @@ def _in_front(hit: Hit, target: Target, front: float, ray: Ray) -> bool:
 
 def _rank(target: Target) -> int:
     name = type(target.shape).__name__
-    return {"PointSet": 0, "SegmentSet": 1}.get(name, 2)
+    return {"PointSet": 0, "TilePoints": 0, "SegmentSet": 1}.get(name, 2)
 
 
 def _result(ray: Ray, candidate: Candidate, target: Target, hit: Hit) -> Pick:

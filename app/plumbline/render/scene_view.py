@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
+from plumbline.core.cloud_tree import tree_of
 from plumbline.core.data import BimData, Bounds, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
@@ -35,6 +36,9 @@ from plumbline.render.pane import WHOLE, Pane, place
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
 from plumbline.render.snapping import KINDS, snap
+from plumbline.render.streaming.layer import Stage
+from plumbline.render.streaming.layers import TileLayers
+from plumbline.render.streaming.scheduler import Settled
 from plumbline.render.sun import Sun, Sunlight
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
 from plumbline.render.tools import ToolDrawings
@@ -108,6 +112,9 @@ class SceneView:
         A renderer of the plotter's window for this view; by default its first one.
     scheme : str, optional
         Id of the scheme that this view shows, "" for the baseline; None follows the scene.
+    wake : callable, optional
+        Called in another thread when more of a tree of tiles can be shown: `stream` is to be
+        called soon, on this thread. Without it every frame waits for its tiles.
     """
 
     def __init__(
@@ -122,6 +129,7 @@ class SceneView:
         pixel_ratio: float = 1.0,
         renderer: vtkRenderer | None = None,
         scheme: str | None = None,
+        wake: Callable[[], None] | None = None,
     ) -> None:
         self.plotter = plotter
         self._scheme = scheme
@@ -165,6 +173,11 @@ class SceneView:
             self._backdrop, lambda: scene.georeference.origin, self._ground, self._draw_drape
         )
         self._names_state: tuple[Any, ...] = ()
+        self._waits = wake is None
+        #: Seconds that a picture waits for trees of tiles; and how far they came the last time.
+        self.patience = 60.0 if self._waits else 10.0
+        self.settled = Settled(True, 0.0)
+        self.tiles = TileLayers(Stage(self._add_tile, self._remove_tile), lambda: self.budget, wake)
         self._effects = Effects(self._renderer)
         self._effects.set_theme(theme)
         plotter.camera_set = True
@@ -221,6 +234,7 @@ class SceneView:
         self._transients.clear()
         self._sunlight.set(None)
         self._backdrop.close()
+        self.tiles.close()
         for shown in self._shown.values():
             self._remove_actors(shown.drawn)
             self._forget(shown.variants.clear())
@@ -347,6 +361,11 @@ class SceneView:
         if not self._is_due(layer_id):
             return
         request = shown.asked = self._request(layer_id)
+        if tree_of(request.layer.data) is not None:
+            shown.stale = False
+            self.tiles.show(layer_id, shown, request)
+            self._update()
+            return
         shown.stale, kept = False, shown.variants.take(request)
         if kept is not None:
             self._install(layer_id, shown, kept)
@@ -435,7 +454,9 @@ class SceneView:
         for scheme_id in ["", *(scheme.id for scheme in self.scene.schemes[:WARM])]:
             seen = self.scene.under(scheme_id, self.scene.day)
             for layer_id, shown in self._shown.items():
-                if not seen.is_visible(layer_id) or not shown.variants.roomy(shown.drawn):
+                if layer_id in self.tiles or not seen.is_visible(layer_id):
+                    continue
+                if not shown.variants.roomy(shown.drawn):
                     continue
                 request = self._request(layer_id, seen)
                 known = shown.request is not None and same(shown.request, request)
@@ -455,6 +476,49 @@ class SceneView:
             self._renderer.RemoveActor(one.actor)
             self._overlay.RemoveActor(one.actor)
 
+    # -- trees of tiles --------------------------------------------------------------------
+
+    def _add_tile(self, part: Part) -> Drawn:
+        drawn = self._make(part)
+        self._renderer.AddActor(drawn.actor)
+        return drawn
+
+    def _remove_tile(self, drawn: Drawn) -> None:
+        self._renderer.RemoveActor(drawn.actor)
+
+    def stream(self) -> None:
+        """Show what was read of trees of tiles meanwhile."""
+        if self._stream():
+            self._place_camera()
+            self._place_names()
+            self.request_render()
+
+    def note_frame(self, seconds: float) -> None:
+        """Learn from a frame that a window has drawn; it took so many seconds."""
+        self._frame_time = seconds
+        if self._moving:
+            self.tiles.note_frame(seconds)
+
+    def _settle(self) -> None:
+        """Wait until trees of tiles are as fine as they shall be."""
+        if not self.tiles:
+            return
+        self.settled = self.tiles.settle(self._stream, self.patience)
+        self._place_camera()
+
+    def _stream(self) -> bool:
+        seen = self.seen
+        shows = {i: seen.view(i).opacity for i in self._shown if seen.is_visible(i)}
+        if not self.tiles.frame(self._camera, self.size, shows, self._moving):
+            return False
+        self._names_state = ()
+        if any(ref.layer in self.tiles for ref in self.scene.selection):
+            self._mark()
+        self._update_effects()
+        if not self._moving:
+            self._cast_shadows()
+        return True
+
     # -- events of the scene ---------------------------------------------------------------
 
     def _on_style(self, layer_id: str) -> None:
@@ -464,6 +528,7 @@ class SceneView:
         shown = self._shown.pop(layer_id, None)
         if shown is None:
             return
+        self.tiles.remove(layer_id)
         self._remove_actors(shown.drawn)
         self._forget(shown.variants.clear())
         if shown.prepared.ground is not None:
@@ -506,6 +571,10 @@ class SceneView:
         self._apply_camera()
 
     def _on_selection(self) -> None:
+        self._mark()
+        self._apply_camera()
+
+    def _mark(self) -> None:
         self._clear_marks()
         chosen: dict[str, list[str]] = {}
         for ref in self.scene.selection:
@@ -519,7 +588,6 @@ class SceneView:
                 (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
                 drawn.show(True, 1.0)
                 self._marks.append(drawn)
-        self._apply_camera()
 
     def _clear_marks(self) -> None:
         for drawn in self._marks:
@@ -654,6 +722,8 @@ class SceneView:
         self.end_interaction()
 
     def _apply_camera(self) -> None:
+        if not self._waits:
+            self._stream()
         self._place_camera()
         self._place_names()
         self._place_tags()
@@ -985,6 +1055,11 @@ class SceneView:
 
     def render(self) -> None:
         """Draw one frame and note how long it took."""
+        if self._waits:
+            self._settle()
+        self._draw()
+
+    def _draw(self) -> None:
         began = time.perf_counter()
         self.plotter.render_window.Render()
         self._frame_time = time.perf_counter() - began
@@ -1006,11 +1081,12 @@ class SceneView:
             window.SetSize(*size)
         self.end_interaction()
         self._place_camera()
+        self._settle()
         self._place_names()
         self._place_tags()
         self._cast_shadows()
         self._backdrop.drop()
-        self.render()
+        self._draw()
         grab = vtkWindowToImageFilter()
         grab.SetInput(window)
         grab.ReadFrontBufferOff()

@@ -88,7 +88,14 @@ class Budget:
     image_pixels : int
         Pixels of one draped image.
     tile_triangles : int
-        Triangles of one tree of tiles.
+        Triangles of all trees of tiles together, at rest.
+    moving_triangles : int
+        The same in the first frame of a movement; the following ones go by the time it took.
+    tile_pixels, point_pixels : float
+        A tile is fine enough where its error, or the distance of its points, is smaller than
+        this on the screen.
+    tile_memory, tile_upload : int
+        Bytes of tiles in memory and with the graphics: hard limits.
     texture_side : int
         Longest side of a texture of a mesh, pixels.
     anisotropy : int
@@ -103,6 +110,11 @@ class Budget:
     points: int = 12_000_000
     moving_points: int = 3_000_000
     tile_triangles: int = 6_000_000
+    moving_triangles: int = 4_000_000
+    tile_pixels: float = 8.0
+    point_pixels: float = 1.5
+    tile_memory: int = 1 << 30
+    tile_upload: int = 1 << 30
     terrain_cells: int = 4_000_000
     terrain_tolerance: float = 0.08
     image_pixels: int = 64_000_000
@@ -117,7 +129,11 @@ HARDWARE = Budget()
 SOFTWARE = Budget(
     points=2_500_000,
     moving_points=250_000,
-    tile_triangles=600_000,
+    tile_triangles=900_000,
+    moving_triangles=150_000,
+    point_pixels=2.0,
+    tile_memory=600 << 20,
+    tile_upload=600 << 20,
     terrain_cells=1_200_000,
     terrain_tolerance=0.2,
     image_pixels=16_000_000,
@@ -126,6 +142,23 @@ SOFTWARE = Budget(
     shadow_side=1536,
     occlusion=False,
 )
+
+
+#: Qualities of the settings: share of the triangles and points, and of the error on the screen.
+QUALITIES = {"auto": (1.0, 1.0), "fast": (0.5, 2.0), "balanced": (1.0, 1.0), "best": (4.0, 0.5)}
+
+
+def with_quality(budget: Budget, quality: str, points: int) -> Budget:
+    """Return a budget as the settings want it: a quality, and points drawn at most at rest."""
+    share, error = QUALITIES[quality]
+    return replace(
+        budget,
+        points=min(points, int(budget.points * share)),
+        moving_points=min(points, budget.moving_points),
+        tile_triangles=int(budget.tile_triangles * share),
+        tile_pixels=budget.tile_pixels * error,
+        point_pixels=budget.point_pixels * error,
+    )
 
 
 def rgb(color: str) -> tuple[float, float, float]:

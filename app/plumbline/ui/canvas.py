@@ -25,6 +25,7 @@ from plumbline.ui.aim import HOLDING, Aim
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
+from plumbline.ui.tile_feed import TileFeed
 from plumbline.ui.tool_channel import GripHand, ToolChannel
 from plumbline.ui_kit.live import on_theme
 from plumbline.ui_kit.theme import current_theme
@@ -83,6 +84,7 @@ class Canvas(QWidget):
         self.mode = Mode.ORBIT
         #: How fast the camera moves; whoever owns the canvas sets it.
         self.habits = NavigationSettings()
+        self._tiles = TileFeed(lambda: self.view, self)
         self.view = self._make_view(scene)
         self._make_overlays()
         self.aim = Aim(self)
@@ -123,6 +125,7 @@ class Canvas(QWidget):
         """Release everything that belongs to VTK; the canvas cannot be used afterwards."""
         for timer in (self._rest, self._hover, self._step, self._ease):
             timer.stop()
+        self._tiles.stop()
         self._closed = True
         self.view.close()
         self.interactor.close()
@@ -135,6 +138,7 @@ class Canvas(QWidget):
             prepare_async=self._prepare_async,
             request_render=self.interactor.render,
             pixel_ratio=self.devicePixelRatioF(),
+            wake=self._tiles.wake,
         )
 
     def _make_overlays(self) -> None:
@@ -496,6 +500,7 @@ class Canvas(QWidget):
 
     def _drawn(self, seconds: float) -> None:
         self.frame_drawn.emit(seconds)
+        self._tiles.note_frame(seconds)
         self.navigation.set_north(self.view.north_angle())
 
     def _theme_changed(self) -> None:

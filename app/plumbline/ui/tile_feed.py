@@ -1,0 +1,57 @@
+"""Brings tiles that loader threads have read into the canvas, a few times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from plumbline.render.scene_view import SceneView
+
+#: Milliseconds in which several tiles make one frame.
+PAUSE = 30
+
+
+class TileFeed(QObject):
+    """Calls a view whenever there are more tiles to show.
+
+    Parameters
+    ----------
+    view : callable
+        Returns the view, which may be another one over time.
+    """
+
+    _woken = Signal()
+
+    def __init__(self, view: Callable[[], SceneView], parent: QObject) -> None:
+        super().__init__(parent)
+        self._view = view
+        self._timer = QTimer(self, singleShot=True, interval=PAUSE)
+        self._timer.timeout.connect(self._feed)
+        # Emitted in another thread, it arrives in this one.
+        self._woken.connect(self._plan)
+
+    def wake(self) -> None:
+        """Have the view look at its tiles soon; may be called in any thread."""
+        self._woken.emit()
+
+    def note_frame(self, seconds: float) -> None:
+        """A frame was drawn: what it could not take yet comes with the next."""
+        view = self._view()
+        view.note_frame(seconds)
+        if view.tiles.waiting:
+            self._plan()
+
+    def stop(self) -> None:
+        """Call nobody any more."""
+        self._woken.disconnect(self._plan)
+        self._timer.stop()
+
+    def _plan(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _feed(self) -> None:
+        self._view().stream()
+        if self._view().tiles.waiting:
+            self._plan()
