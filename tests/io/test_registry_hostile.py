@@ -9,7 +9,7 @@ import random
 import resource
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import geopandas
@@ -186,20 +186,18 @@ def attempt(path: Path) -> bool:
     return True
 
 
-def truncations(raw: bytes, count: int) -> list[bytes]:
-    return [raw[: len(raw) * n // count] for n in range(count)]
+def truncations(raw: bytes, count: int) -> Iterator[bytes]:
+    return (raw[: len(raw) * n // count] for n in range(count))
 
 
-def flips(raw: bytes, count: int, seed: int) -> list[bytes]:
+def flips(raw: bytes, count: int, seed: int) -> Iterator[bytes]:
     rng = random.Random(seed)
-    damaged = []
     for _ in range(count):
         data = bytearray(raw)
         reach = min(len(raw), rng.choice([200, 2000, len(raw)]))
         for _ in range(rng.choice([1, 3, 20])):
             data[rng.randrange(reach)] = rng.randrange(256)
-        damaged.append(bytes(data))
-    return damaged
+        yield bytes(data)
 
 
 def check(name: str, folder: Path, cuts: int, changes: int) -> None:
@@ -212,8 +210,9 @@ def check(name: str, folder: Path, cuts: int, changes: int) -> None:
     for data in truncations(raw, cuts):
         path.write_bytes(data)
         whole += attempt(path)
-    # A text that ends between two lines may still be a smaller model.
-    assert whole == 0 or name in ("a.obj", "a.jsonl", "a.csv", "a.xyz")
+    # A text that ends between two lines may still be a smaller model, and the last page of a
+    # database may be one that nothing uses.
+    assert whole == 0 or name in ("a.obj", "a.jsonl", "a.csv", "a.xyz", "a.mbtiles")
     for data in flips(raw, changes, seed=len(name)):
         path.write_bytes(data)
         attempt(path)
