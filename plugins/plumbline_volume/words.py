@@ -68,6 +68,8 @@ WORDS: Mapping[str, str] = {
     "name": N_("Name"),
     "net": N_("Net"),
     "net_in_file": N_("Net volume in the file"),
+    "overhang_area": N_("Area under overhangs"),
+    "overhang_volume": N_("Air under overhangs"),
     "open_length": N_("Length of open edges"),
     "per": N_("Per"),
     "pit": N_("Pit"),

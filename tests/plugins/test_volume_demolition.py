@@ -16,10 +16,12 @@ from pyproj import CRS
 
 from plumbline import api
 from plumbline.api import (
+    Element,
     Feedback,
     Georeference,
     Layer,
     LayerKind,
+    MeshData,
     PointCloudData,
     RefusedError,
     Result,
@@ -252,6 +254,84 @@ def test_a_house_a_shed_a_wall_and_a_tree() -> None:
     assert math.hypot(tree["x"] - X - 48, tree["y"] - Y - 45) < 0.8
     assert tree["height"] == pytest.approx(6.0, abs=0.1)
     assert found["canopy_volume"] == pytest.approx(4 / 3 * math.pi * 8, rel=0.25)
+
+
+def bridge_house() -> np.ndarray:
+    """Return the triangles of a block of 12 x 8 m, 3 m to 9 m high over 22.0, on two piers."""
+    import trimesh
+
+    def block(x0: float, x1: float, z0: float, z1: float) -> np.ndarray:
+        box = trimesh.creation.box(bounds=[[x0, 30, z0], [x1, 38, z1]])
+        return np.asarray(box.triangles)
+
+    # The passage between the piers is 6 m wide and 3 m high.
+    return np.concatenate([block(20, 23, 18, 25), block(29, 32, 18, 25), block(20, 32, 25, 31)])
+
+
+def models(corners: np.ndarray) -> Layer:
+    points = corners.reshape(-1, 3) + [X, Y, 0]
+    faces = np.arange(len(points)).reshape(-1, 3)
+    data = MeshData(
+        points,
+        faces,
+        elements=[Element("e", "e")],
+        element_index=np.zeros(len(faces), dtype=np.int32),
+    )
+    return Layer("models", "models", LayerKind.MESH, data, PLANE)
+
+
+def passage() -> tuple[float, float]:
+    """Return air in the passage and the block with it, by the mean heights of the hillside."""
+    floor = 20 + 0.04 * 26 + 0.02 * 34
+    return 6 * 8 * (25 - floor), 12 * 8 * (31 - floor)
+
+
+def test_air_under_an_overhang_is_named_and_counts_in_no_solid() -> None:
+    cloud = survey()
+    x, y = (cloud.data.points[:, :2] - [X, Y]).T
+    house = (x > 20) & (x < 32) & (y > 30) & (y < 38)
+    cloud.data.points[house, 2] = 31.0
+    houses = outlines(HOUSE, 层数=[2])
+    air, block = passage()
+    result = run(cloud, houses, models(bridge_house()), footprints="houses", models="models",
+                 objects=False)  # fmt: skip
+    (row,) = rows(result)
+    assert row["volume_2_5d"] == pytest.approx(block, rel=0.01)
+    assert row["overhang_area"] == pytest.approx(48, rel=0.02)
+    assert row["overhang_volume"] == pytest.approx(air, rel=0.02)
+    assert row["volume_solid"] == pytest.approx(block - air, rel=0.01)
+    assert (row["volume"], row["volume_from"]) == (row["volume_solid"], "solid")
+    assert any("overhangs of 1 buildings" in text for text in result.warnings)
+    # Nothing shows the lower sides without the model: neither air nor a claim that there is none.
+    result = run(cloud, houses, footprints="houses", objects=False)
+    (row,) = rows(result)
+    assert (row["overhang_volume"], row["volume_from"]) == (None, "2_5d")
+
+
+def test_a_mesh_shows_the_air_under_an_overhang_too() -> None:
+    """Photogrammetry: a hillside, and the outer skin of the same house, open at its ends."""
+    profile = np.array([(20, 18), (23, 18), (23, 25), (29, 25), (29, 18), (32, 18), (32, 31),
+                        (20, 31)], float)  # fmt: skip
+    p, q = profile, np.roll(profile, -1, axis=0)
+    near, far = np.full(8, 30.0), np.full(8, 38.0)
+    corners = [np.column_stack([at[:, 0], y, at[:, 1]]) for at in (p, q) for y in (near, far)]
+    skin = np.concatenate([np.stack([corners[k] for k in three], 1)
+                           for three in ((0, 1, 3), (0, 3, 2))])  # fmt: skip
+    n = 121
+    a, b = np.meshgrid(np.linspace(0, 60, n), np.linspace(0, 60, n), indexing="ij")
+    ground = np.column_stack([a.ravel(), b.ravel(), slope(np.column_stack([a.ravel(), b.ravel()]))])
+    k = (np.arange(n - 1)[:, None] * n + np.arange(n - 1)).ravel()
+    faces = np.concatenate([np.column_stack([k, k + n, k + n + 1]),
+                            np.column_stack([k, k + n + 1, k + 1])])  # fmt: skip
+    mesh = models(np.concatenate([ground[faces], skin]))
+    mesh.id = "cloud"
+    result = run(mesh, outlines(HOUSE, 层数=[2]), footprints="houses", objects=False,
+                 ground="ring_plane")  # fmt: skip
+    (row,) = rows(result)
+    air, block = passage()
+    assert row["overhang_volume"] == pytest.approx(air, rel=0.03)
+    assert row["volume_2_5d"] == pytest.approx(block, rel=0.02)
+    assert row["volume"] == row["volume_solid"] == pytest.approx(block - air, rel=0.05)
 
 
 def test_without_footprints_the_survey_shows_the_buildings() -> None:

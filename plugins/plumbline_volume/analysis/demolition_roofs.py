@@ -3,7 +3,7 @@
 ``2_5d``: between the TIN of the roof's samples and the ground, over the footprint.
 ``extruded``: footprint times the height of the building code, half-way from eaves to ridge.
 ``solid``: the closed model of the building above the ground where there is one, else columns of
-voxels that the samples reach.
+voxels that the samples reach, less the air that a mesh shows under overhangs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline_volume.analysis.demolition_ground import Ground, interpolated
+from plumbline_volume.analysis.demolition_overhangs import Overhang, Underside, overhang_of
 from plumbline_volume.analysis.demolition_skin import (
     BUILDING,
     Skin,
@@ -56,6 +57,8 @@ class Measured:
         Heights of the samples of the roof, percentiles, metres of the frame.
     coverage : float
         Share of the footprint that the surface covers, 0 to 1.
+    overhang : Overhang, optional
+        Air under it, where a model or a mesh shows its lower sides.
     """
 
     ground: float | None
@@ -71,6 +74,7 @@ class Measured:
     solid_method: str
     coverage: float
     samples: int
+    overhang: Overhang | None = None
 
     @property
     def methods(self) -> dict[str, float]:
@@ -80,7 +84,8 @@ class Measured:
             "solid": self.volume_solid,
             "extruded": self.volume_extruded,
         }
-        if self.coverage < COVERED and self.solid_method == "model":
+        hangs = self.overhang is not None and self.overhang.volume > 0
+        if hangs or (self.coverage < COVERED and self.solid_method == "model"):
             found = {"solid": self.volume_solid, **found}
         return {name: volume for name, volume in found.items() if volume is not None}
 
@@ -112,22 +117,25 @@ def measure(
     under = ground.heights(places)
     floor = float(under.mean())
     solid, how = _model_volume(model, floor, footprint.area) if model is not None else (None, "")
+    underside = skin.underside if solid is None or model is None else Underside(model)
+    overhang = overhang_of(underside, footprint, places, under)
     if len(roof) < FEWEST:
         return Measured(
             floor, ground.method, None, None, None, None, None, None, None, solid, how,
-            0.0, len(roof),
+            0.0, len(roof), overhang,
         )  # fmt: skip
     top = roof_heights(roof, places)
     above = np.maximum(top - under, 0.0)
     volume = float(above.mean()) * footprint.area
     eaves, ridge = _eaves_and_ridge(top - floor)
     if solid is None:
-        solid, how = _voxels(roof, footprint, floor, skin.spacing), "voxels"
+        air = 0.0 if overhang is None else overhang.volume
+        solid, how = _voxels(roof, footprint, floor, skin.spacing) - air, "voxels"
     return Measured(
         floor, ground.method, eaves, ridge, float(whole[:, 2].max()) - floor,
         float(np.quantile(whole[:, 2], 0.5)), float(np.quantile(whole[:, 2], 0.9)), volume,
         footprint.area * (eaves + ridge) / 2, solid, how, _coverage(roof, places, skin),
-        len(roof),
+        len(roof), overhang,
     )  # fmt: skip
 
 

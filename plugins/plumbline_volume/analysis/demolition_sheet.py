@@ -44,17 +44,18 @@ BUILDINGS = (
     "eaves_height", "ridge_height", "top_height", "height", "height_stated", "storeys",
     "storeys_from", "floor_area", "volume", "volume_from", "volume_2_5d", "volume_extruded",
     "volume_solid", "solid_method", "spread", "spread_percent", "volume_low", "volume_high",
-    "coverage", "uncovered_area", "samples", "roof_p50", "roof_p90", "material_volume", "debris",
+    "coverage", "uncovered_area", "overhang_area", "overhang_volume", "samples",
+    "roof_p50", "roof_p90", "material_volume", "debris",
 )  # fmt: skip
 UNITS = {
-    **dict.fromkeys(("footprint_area", "floor_area", "uncovered_area"), "m²"),
+    **dict.fromkeys(("footprint_area", "floor_area", "uncovered_area", "overhang_area"), "m²"),
     **dict.fromkeys(
         ("ground", "eaves_height", "ridge_height", "top_height", "height", "height_stated"), "m"
     ),
     **dict.fromkeys(("roof_p50", "roof_p90"), "m"),
     **dict.fromkeys(
         ("volume", "volume_2_5d", "volume_extruded", "volume_solid", "spread", "volume_low",
-         "volume_high", "material_volume"),
+         "volume_high", "material_volume", "overhang_volume"),
         "m³",
     ),
     "spread_percent": "%",
@@ -129,6 +130,7 @@ def sheet(
         "area": Value(float(area.area), "m²"),
         "ground_method": Value(ground),
         "uncovered_area": Value(uncovered, "m²"),
+        "overhang_volume": Value(air_under(findings), "m³"),
         "sheds": Value(len(sheds)),
         "shed_volume": Value(math.fsum(t.volume for t in sheds), "m³"),
         "walls": Value(len(walls)),
@@ -157,6 +159,12 @@ def sheet(
         warnings=_warnings(lines, factors, uncovered),
         headline="volume",
     )
+
+
+def air_under(findings: Sequence[Finding]) -> float | None:
+    """Return the air under overhangs, m³; None where no building shows its lower sides."""
+    seen = [f.measured.overhang for f in findings if f.measured.overhang is not None]
+    return math.fsum(one.volume for one in seen) if seen else None
 
 
 # -- what follows from the measures --------------------------------------------------------------
@@ -219,7 +227,10 @@ def _row(line: Line, frame: Frame) -> tuple[Any, ...]:
         measured.volume_2_5d, measured.volume_extruded, measured.volume_solid,
         measured.solid_method, spread, 100 * spread / volume if spread and volume else None,
         min(volumes, default=None), max(volumes, default=None), 100 * measured.coverage,
-        one.shape.area * (1 - measured.coverage), measured.samples, absolute(measured.p50),
+        one.shape.area * (1 - measured.coverage),
+        None if measured.overhang is None else measured.overhang.area,
+        None if measured.overhang is None else measured.overhang.volume, measured.samples,
+        absolute(measured.p50),
         absolute(measured.p90), line.material, line.debris,
     )  # fmt: skip
 
@@ -398,6 +409,14 @@ def _warnings(lines: Sequence[Line], factors: Factors, uncovered: float) -> list
         text = tr(
             "The surface leaves {area:.0f} m² of footprints uncovered, in {n} buildings: {names}.",
             area=uncovered, n=len(partly), names=_named(partly),
+        )  # fmt: skip
+        found.append(text)
+    hanging = [f for f in findings if f.measured.overhang and f.measured.overhang.volume > 0]
+    if hanging:
+        text = tr(
+            "Under overhangs of {n} buildings lie about {volume:.0f} m³ of air, which the surface "
+            "over the ground counts as solid; their solid counts instead: {names}.",
+            n=len(hanging), volume=air_under(hanging), names=_named(hanging),
         )  # fmt: skip
         found.append(text)
     wide = [

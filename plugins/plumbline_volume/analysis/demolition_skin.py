@@ -31,6 +31,7 @@ from plumbline.api import (
     shell,
     tr,
 )
+from plumbline_volume.analysis.demolition_overhangs import Underside
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["cloud", "mesh", "raster"]
@@ -69,6 +70,8 @@ class Skin:
         Mean distance of samples, metres.
     points, classes
         Of a cloud, those near the area; classes are None where it has none.
+    underside
+        Of a mesh, its faces for looking at them from below.
     """
 
     kind: Kind
@@ -78,6 +81,7 @@ class Skin:
     classes: NDArray[np.uint8] | None = None
     data: RasterData | MeshData | None = None
     caster: EmbreeCaster | None = None
+    underside: Underside | None = None
     _order: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     _keys: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -153,10 +157,13 @@ def skin_of(survey: Survey, around: Any, feedback: Feedback) -> Skin:
         return _cloud(survey, data, around, feedback)
     if isinstance(data, MeshData):
         vertices = frame.local(data.vertices)
-        caster = EmbreeCaster(vertices, shell(data))
+        faces = shell(data)
+        caster = EmbreeCaster(vertices, faces)
         edge = vertices[data.triangles[:: max(1, len(data.triangles) // 20_000)]]
         spacing = float(np.median(np.linalg.norm(edge[:, 1, :2] - edge[:, 0, :2], axis=1)))
-        return Skin("mesh", frame, spacing, data=data, caster=caster)
+        # Surveys are open below, with normals towards the camera.
+        underside = Underside(vertices[faces], outward=True)
+        return Skin("mesh", frame, spacing, data=data, caster=caster, underside=underside)
     assert isinstance(data, RasterData)
     a, b, _, d, e, _ = data.transform
     unit = crs_units(frame.georeference.crs).horizontal or 1.0

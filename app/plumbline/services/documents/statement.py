@@ -95,6 +95,7 @@ _VALUES: tuple[tuple[str, str], ...] = (
     ("footprint_area", N_("Footprint area")),
     ("floor_area", N_("Gross floor area")),
     ("uncovered_area", N_("Footprints without surface")),
+    ("overhang_volume", N_("Air under overhangs")),
     ("sheds", N_("Sheds on no map")),
     ("walls", N_("Walls on no map")),
     ("wall_length", N_("Length of the walls")),
