@@ -3,18 +3,20 @@ they are.
 
 `obstacle_layers` takes the snapshot on the scene's thread; `build_obstacles` belongs to a worker.
 Meshes and building models come as they are (rooms are air), footprints extruded as their style
-says, terrain as the triangles between its cell centres. What a scheme removes or flattens is
-removed and flattened here too. Coordinates are metres of a `Frame`.
+says, terrain as the triangles between its cell centres. What a scheme removes, clears or
+flattens is removed, cleared and flattened here too. Coordinates are metres of a `Frame`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plumbline.analysis.clearing import mask_of
 from plumbline.core.data import AnyArray, FloatArray, MeshData, RasterData, VectorData
 from plumbline.core.entities import entity_ids, entity_name
 from plumbline.core.errors import RefusedError
@@ -25,9 +27,13 @@ from plumbline.core.pick import EntityRef
 from plumbline.core.scene import Scene
 from plumbline.core.tiles import TilesData
 from plumbline.geometry.frame import Frame
+from plumbline.geometry.masking import cleared_mesh
 from plumbline.geometry.polygons import Rings, rings_of, triangles_of_features, triangulate
 from plumbline.geometry.raycast import EmbreeCaster
 from plumbline.io.raster import read_grid, sample_bilinear
+
+if TYPE_CHECKING:
+    import shapely
 
 #: Cells of terrain that become triangles; more are thinned, and that is said.
 MAX_CELLS = 4_000_000
@@ -45,6 +51,8 @@ class ObstacleLayer:
         Entities that the scheme removes.
     clip, clip_height
         Where the scheme cuts (None) or flattens (a height) the terrain; project CRS.
+    mask : polygons, optional
+        What the scheme clears from a capture; project CRS.
     """
 
     layer: Layer
@@ -52,6 +60,7 @@ class ObstacleLayer:
     hidden: frozenset[str] = frozenset()
     clip: tuple[tuple[float, float], ...] = ()
     clip_height: float | None = None
+    mask: shapely.MultiPolygon | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,7 @@ def _snapshot(scene: Scene, layer: Layer, without: frozenset[str]) -> ObstacleLa
         return replace(one, clip=scheme.terrain_polygon, clip_height=scheme.terrain_height)
     solid = isinstance(data, VectorData) and (data.has_z or bool(one.style.extrude))
     if isinstance(data, MeshData | TilesData) or solid:
-        return one
+        return replace(one, mask=mask_of(scene, layer))
     raise RefusedError(
         tr("“{name}” cannot stand in the way: it has no surfaces.", name=layer.name),
         tr("Choose terrain, meshes, building models, or footprints with a height attribute."),
@@ -245,6 +254,8 @@ def _triangles(
     data = one.layer.data
     lod = str(one.layer.metadata.get("lod") or "full")
     if isinstance(data, MeshData):
+        if one.mask is not None:
+            data = cleared_mesh(data, one.mask)
         owner: AnyArray = np.full(len(data.triangles), -1)
         if data.element_index is not None:
             owner = np.asarray(data.element_index)
@@ -253,7 +264,8 @@ def _triangles(
         return given.frame.local(data.vertices)[data.triangles[kept]], owner[kept], lod
     if isinstance(data, TilesData):
         cut = data.mesh(around)
-        corners = given.frame.local(cut.mesh.vertices)[cut.mesh.triangles]
+        left = cut.mesh if one.mask is None else cleared_mesh(cut.mesh, one.mask)
+        corners = given.frame.local(left.vertices)[left.triangles]
         # Of what is asked for the finest there is, unless that is too much.
         lod = "full" if cut.error == 0 else f"error ≤ {cut.error:.2f} m"
         return corners, np.full(len(corners), -1), lod

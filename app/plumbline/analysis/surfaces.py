@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plumbline.analysis.clearing import mask_of
 from plumbline.core.data import FloatArray, MeshData, RasterData
 from plumbline.core.errors import RefusedError
 from plumbline.core.feedback import Feedback
@@ -16,8 +18,12 @@ from plumbline.core.layer import Layer
 from plumbline.core.scene import Scene
 from plumbline.core.tiles import TilesData
 from plumbline.geometry.geodesy import crs_units
+from plumbline.geometry.masking import standing_points
 from plumbline.geometry.raycast import EmbreeCaster, heights_from_above
 from plumbline.io.raster import sample_bilinear
+
+if TYPE_CHECKING:
+    import shapely
 
 
 @dataclass(frozen=True)
@@ -25,13 +31,14 @@ class Surface:
     """A layer that has one height at a place: terrain, a mesh, tiles or a BIM model.
 
     A raster is bilinear between its cell centres; of meshes and BIM it is the first triangle that a
-    plumb line from above meets, rooms not counted.
+    plumb line from above meets, rooms not counted. What a scheme clears of a capture has no height.
     """
 
     layer: str
     name: str
     data: RasterData | MeshData | TilesData
     georeference: Georeference
+    mask: shapely.MultiPolygon | None = None
 
     def heights(self, xy: FloatArray, feedback: Feedback | None = None) -> FloatArray:
         """Return heights ``(N,)`` in the unit of the project's z, NaN where there is none."""
@@ -41,7 +48,10 @@ class Surface:
             return heights
         mesh = self.data if isinstance(self.data, MeshData) else self._cut(self.data, xy, feedback)
         caster = EmbreeCaster(mesh.vertices, shell(mesh))
-        return heights_from_above(caster, xy, float(caster.high[2]) + 1.0, feedback)
+        heights = heights_from_above(caster, xy, float(caster.high[2]) + 1.0, feedback)
+        if self.mask is not None:
+            heights[~standing_points(xy, self.mask)] = np.nan
+        return heights
 
     @staticmethod
     def _cut(data: TilesData, xy: FloatArray, feedback: Feedback | None) -> MeshData:
@@ -75,7 +85,7 @@ def surface(scene: Scene, layer_id: str) -> Surface:
     if isinstance(data, RasterData) and data.role == "terrain":
         return Surface(layer_id, layer.name, data, scene.georeference)
     if isinstance(data, MeshData | TilesData):
-        return Surface(layer_id, layer.name, data, scene.georeference)
+        return Surface(layer_id, layer.name, data, scene.georeference, mask_of(scene, layer))
     raise RefusedError(
         tr("“{name}” gives no height: it is neither terrain nor a mesh.", name=layer.name),
         tr("Choose a GeoTIFF of heights, a mesh or a building model."),
