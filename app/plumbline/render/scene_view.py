@@ -284,6 +284,7 @@ class SceneView:
         self._pane = pane
         for renderer in (self._renderer, self._overlay, self._backdrop.renderer):
             place(renderer, pane)
+        self._update_effects()
         self._apply_camera()
 
     # -- layers ----------------------------------------------------------------------------
@@ -668,7 +669,8 @@ class SceneView:
             for shown in self._shown.values()
             for drawn in shown.drawn
         )
-        resting = not self._moving
+        # VTK's passes for depth clear the whole window, also what other views have drawn in it.
+        resting = not self._moving and self._pane == WHOLE
         occlusion = surfaces and self.budget.occlusion and not self._camera.parallel
         eye_dome = clouds or (surfaces and not self.budget.occlusion)
         # Points need it whole to be read at all; photographs only want their edges set off.
@@ -682,7 +684,7 @@ class SceneView:
             # VTK's ambient occlusion darkens everything in parallel projection.
             occlusion=resting and occlusion,
             eye_dome=resting and eye_dome,
-            smooth=resting,
+            smooth=not self._moving,
             reach=reach,
         )
 
@@ -1068,6 +1070,16 @@ class SceneView:
         """Return how long the last frame took, seconds."""
         return self._frame_time
 
+    def settle(self) -> None:
+        """Make everything ready for a picture at rest."""
+        self.end_interaction()
+        self._place_camera()
+        self._settle()
+        self._place_names()
+        self._place_tags()
+        self._cast_shadows()
+        self._backdrop.drop()
+
     def screenshot(
         self, size: tuple[int, int] | None = None, path: Path | None = None
     ) -> NDArray[np.uint8]:
@@ -1079,13 +1091,7 @@ class SceneView:
         old = window.GetSize()
         if size is not None:
             window.SetSize(*size)
-        self.end_interaction()
-        self._place_camera()
-        self._settle()
-        self._place_names()
-        self._place_tags()
-        self._cast_shadows()
-        self._backdrop.drop()
+        self.settle()
         self._draw()
         grab = vtkWindowToImageFilter()
         grab.SetInput(window)

@@ -67,6 +67,13 @@ class ToolDrawings:
             self._draw_marks(key)
         self._draw_handles()
 
+    def adopt(self, other: ToolDrawings) -> None:
+        """Draw what another view draws."""
+        self._band, self._marks = other._band, dict(other._marks)
+        self.handles = list(other.handles)
+        self.redraw()
+        self._changed()
+
     def clear(self) -> None:
         """Take everything away."""
         for drawing in self._drawings.values():

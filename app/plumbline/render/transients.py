@@ -69,6 +69,11 @@ class Transients:
         shown.layer, shown.style, shown.stale = layer, style, True
         self._start(key)
 
+    def adopt(self, other: Transients) -> None:
+        """Draw the layers that another view draws."""
+        for key, shown in other._shown.items():
+            self.show(key, shown.layer, shown.style)
+
     def remove(self, key: str) -> None:
         """Take a layer away."""
         shown = self._shown.pop(key, None)

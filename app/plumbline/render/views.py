@@ -7,8 +7,11 @@ is seen where. They share one camera unless each is to have its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
 from plumbline.core.scene import Camera
@@ -129,6 +132,12 @@ class Views:
         for view in self:
             view.end_interaction()
 
+    def screenshot(self, path: Path | None = None) -> NDArray[np.uint8]:
+        """Return the picture of the window at rest ``(H, W, 3)``; also write it to a file."""
+        for view, _ in self._others:
+            view.settle()
+        return self.main.screenshot(path=path)
+
     def close(self) -> None:
         """Release all views."""
         while self._others:
@@ -146,6 +155,8 @@ class Views:
         sun = self.main.sun
         if sun is not None:
             view.set_sun(sun.azimuth, sun.elevation)
+        view.tools.adopt(self.main.tools)
+        view.transients.adopt(self.main.transients)
         self._others.append((view, renderer))
 
     def _remove(self) -> None:

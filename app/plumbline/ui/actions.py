@@ -99,6 +99,10 @@ class Actions(QObject):
             )
             group.addAction(action)
         self.commands["view.orbit"].setChecked(True)
+        compare = add(
+            "view.compare", N_("Compare schemes"), window.compare.toggle, "swipe", "C", True
+        )
+        window.compare.active_changed.connect(compare.setChecked)
         add("view.keep", N_("Keep this view"), window.add_viewpoint, "bookmark-add", "Ctrl+B")
 
     def _add_tools(self) -> None:
@@ -161,7 +165,7 @@ class Actions(QObject):
         """Return the actions beside the compass, in groups."""
         names = (
             ("view.all", "view.top", "view.front", "view.side", "view.iso"),
-            ("view.plan", "view.parallel"),
+            ("view.plan", "view.parallel", "view.compare"),
             ("view.orbit", "view.walk", "view.fly"),
         )
         return [[self.commands[f"{name}"] for name in group] for group in names]

@@ -20,6 +20,7 @@ from plumbline.api import Bounds, Camera, Scene
 from plumbline.render import camera as moves
 from plumbline.render.scene_view import PrepareAsync, SceneView
 from plumbline.render.theme import SOFTWARE
+from plumbline.render.views import Views
 from plumbline.services.settings import NavigationSettings
 from plumbline.ui.aim import HOLDING, Aim
 from plumbline.ui.interactor import Interactor
@@ -27,7 +28,7 @@ from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
 from plumbline.ui.render_theme import render_theme
 from plumbline.ui.tile_feed import TileFeed
 from plumbline.ui.tool_channel import GripHand, ToolChannel
-from plumbline.ui_kit.live import on_theme
+from plumbline.ui_kit.live import follow, on_theme
 from plumbline.ui_kit.theme import current_theme
 
 Point = tuple[float, float, float]
@@ -84,8 +85,8 @@ class Canvas(QWidget):
         self.mode = Mode.ORBIT
         #: How fast the camera moves; whoever owns the canvas sets it.
         self.habits = NavigationSettings()
-        self._tiles = TileFeed(lambda: self.view, self)
-        self.view = self._make_view(scene)
+        self._tiles = TileFeed(lambda: self.views, self)
+        self.views = self._make_views(scene)
         self._make_overlays()
         self.aim = Aim(self)
         self._closed = False
@@ -112,13 +113,14 @@ class Canvas(QWidget):
 
     def set_scene(self, scene: Scene) -> None:
         """Show another scene."""
-        self.view.close()
-        self.view = self._make_view(scene)
+        self.views.close()
+        self.views = self._make_views(scene)
         self.bind_overlays(scene)
 
     def bind_overlays(self, scene: Scene) -> None:
         """Let compass, scale bar and legend follow a scene."""
         self._legend.bind(scene)
+        follow(self, scene.schemes_changed, self.stir)
         self.refresh_overlays()
 
     def close_view(self) -> None:
@@ -127,18 +129,28 @@ class Canvas(QWidget):
             timer.stop()
         self._tiles.stop()
         self._closed = True
-        self.view.close()
+        self.views.close()
         self.interactor.close()
 
-    def _make_view(self, scene: Scene) -> SceneView:
-        return SceneView(
+    @property
+    def view(self) -> SceneView:
+        """The view that mouse and keys belong to."""
+        return self.views.current
+
+    def _make_views(self, scene: Scene) -> Views:
+        return Views(
             self.interactor,
-            scene,
-            render_theme(current_theme()),
-            prepare_async=self._prepare_async,
-            request_render=self.interactor.render,
-            pixel_ratio=self.devicePixelRatioF(),
-            wake=self._tiles.wake,
+            lambda renderer, scheme: SceneView(
+                self.interactor,
+                scene,
+                render_theme(current_theme()),
+                prepare_async=self._prepare_async,
+                request_render=self.interactor.render,
+                pixel_ratio=self.devicePixelRatioF(),
+                wake=self._tiles.wake,
+                renderer=renderer,
+                scheme=scheme,
+            ),
         )
 
     def _make_overlays(self) -> None:
@@ -177,7 +189,7 @@ class Canvas(QWidget):
         """Move to a camera, with a short ease unless told otherwise."""
         self._ease.stop()
         if not (ease and self.habits.smooth and self.isVisible()):
-            self.view.set_camera(camera)
+            self.views.set_camera(camera)
             self.refresh_overlays()
             return
         self._ease_ends = (self.camera(), camera)
@@ -226,33 +238,49 @@ class Canvas(QWidget):
         self.mode_changed.emit(mode)
 
     def _aspect(self) -> float:
-        return self.width() / max(1, self.height())
+        width, height = self.view.size
+        return width / height
+
+    @property
+    def _ratio(self) -> float:
+        """Pixels of the frame for each of the widget."""
+        height = max(1, self.interactor.ren_win.GetSize()[1])
+        return float(height / max(1, self.interactor.height()))
+
+    def _in_frame(self, position: QPointF) -> tuple[float, float]:
+        up = self.interactor.height() - 1 - position.y()
+        return position.x() * self._ratio, up * self._ratio
 
     def pixel(self, position: QPointF) -> tuple[int, int]:
-        """Return the pixel of the frame, origin at the lower left, of a place in the widget."""
-        ratio = self.view.size[1] / max(1, self.interactor.height())
-        height = self.interactor.height()
-        return int(position.x() * ratio), int((height - 1 - position.y()) * ratio)
+        """Return the pixel of the view's picture, origin at its lower left, of a place."""
+        (x, y), (left, bottom) = self._in_frame(position), self.view.corner
+        return int(x - left), int(y - bottom)
+
+    def _turn_to(self, position: QPointF) -> None:
+        """Give mouse and keys to the view at a place in the widget."""
+        self.views.current = self.views.at(*self._in_frame(position))
 
     def place_of(self, point: Point) -> QPointF:
         """Return where a point of the scene is in the widget."""
         x, y, _ = moves.project(self.camera(), np.array([point]), self.view.size)[0]
-        ratio = self.view.size[1] / max(1, self.interactor.height())
-        return QPointF(x / ratio, self.interactor.height() - 1 - y / ratio)
+        left, bottom = self.view.corner
+        up = (y + bottom) / self._ratio
+        return QPointF((x + left) / self._ratio, self.interactor.height() - 1 - up)
 
     def _move_to(self, camera: Camera) -> None:
         self._begin()
-        self.view.set_camera(camera)
+        self.views.set_camera(camera)
         self.interactor.render()
         self._rest.start()
 
     def stir(self) -> None:
         """Draw fast for a moment: something moves."""
-        self._begin()
+        if not self._closed:
+            self._begin()
 
     def _begin(self) -> None:
         if not self._rest.isActive() and not self._ease.isActive():
-            self.view.begin_interaction()
+            self.views.begin_interaction()
             self.interactor.set_coarse(self.view.budget is SOFTWARE)
         self._rest.start()
 
@@ -261,7 +289,7 @@ class Canvas(QWidget):
             self._rest.start()
             return
         self.interactor.set_coarse(False)
-        self.view.end_interaction()
+        self.views.end_interaction()
         self.refresh_overlays()
         self.rested.emit()
 
@@ -269,7 +297,7 @@ class Canvas(QWidget):
         if self._ease_ends is None:
             return
         share = min(1.0, self._ease_clock.elapsed() / EASE_TIME)
-        self.view.set_camera(moves.interpolate(*self._ease_ends, share))
+        self.views.set_camera(moves.interpolate(*self._ease_ends, share))
         self.interactor.render()
         if share >= 1.0:
             self._ease.stop()
@@ -281,6 +309,7 @@ class Canvas(QWidget):
     def _pressed(self, event: QMouseEvent) -> None:
         self.interactor.setFocus()
         self._ease.stop()
+        self._turn_to(event.position())
         self._press = self._last = event.position()
         self._dragging = False
         left = event.button() == Qt.MouseButton.LeftButton
@@ -364,6 +393,7 @@ class Canvas(QWidget):
         notches = event.angleDelta().y() / 120 * (-1 if self.habits.invert_wheel else 1)
         if not notches:
             return
+        self._turn_to(event.position())
         anchor = self.view.hover_position(*self.pixel(event.position()))
         camera = self.camera()
         target = self._ease_ends[1] if self._ease_ends and self._ease.isActive() else camera
@@ -378,6 +408,7 @@ class Canvas(QWidget):
     def _report_hover(self) -> None:
         if self._hover_at is None or self._dragging:
             return
+        self._turn_to(self._hover_at)
         place = self.pixel(self._hover_at)
         if self.tool_active and not self._rest.isActive():
             self.grip.hover(self._hover_at)
@@ -494,8 +525,7 @@ class Canvas(QWidget):
         """Bring compass, scale bar and legend up to date with the camera."""
         self.navigation.set_north(self.view.north_angle())
         metres, pixels = self.view.scale_bar()
-        ratio = self.view.size[1] / max(1, self.interactor.height())
-        self._scale.set_scale(metres, pixels / ratio)
+        self._scale.set_scale(metres, pixels / self._ratio)
         self._place_overlays()
 
     def _drawn(self, seconds: float) -> None:
@@ -506,7 +536,8 @@ class Canvas(QWidget):
     def _theme_changed(self) -> None:
         if self._closed:
             return
-        self.view.set_theme(render_theme(current_theme()))
+        for view in self.views:
+            view.set_theme(render_theme(current_theme()))
         self.interactor.render()
 
 

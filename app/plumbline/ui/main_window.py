@@ -29,17 +29,19 @@ from plumbline.ui.attribute_table import AttributeTable
 from plumbline.ui.attributes import AttributePanel
 from plumbline.ui.canvas import Canvas
 from plumbline.ui.command_bar import CommandBar
+from plumbline.ui.compare import Compare
 from plumbline.ui.drawer import ChartPage, MessageList, TaskList
 from plumbline.ui.layer_panel import LayerPanel
 from plumbline.ui.layer_tree import LayerTree
 from plumbline.ui.message_bar import MessageBar
 from plumbline.ui.preferences import Preferences
+from plumbline.ui.scheme_panel import SchemePanel
 from plumbline.ui.search import SearchBox, SearchTargets
 from plumbline.ui.session import Session
 from plumbline.ui.start_page import StartPage
 from plumbline.ui.status import StatusLine
 from plumbline.ui.tool_host import ToolHost
-from plumbline.ui.viewpoints import SchemeList, ViewpointList
+from plumbline.ui.viewpoints import ViewpointList
 from plumbline.ui_kit.dock import make_dock
 from plumbline.ui_kit.icons import app_icon, icon
 from plumbline.ui_kit.live import follow, on_language
@@ -74,9 +76,10 @@ class MainWindow(QMainWindow):
     def _make_parts(self) -> None:
         session = self.session
         self.canvas = Canvas(session.scene, session.prepare_async)
+        self.compare = Compare(self.canvas)
         self.start_page = StartPage()
         self.tree = LayerTree()
-        self.schemes = SchemeList()
+        self.schemes = SchemePanel()
         self.viewpoints = ViewpointList()
         self.attributes = AttributePanel()
         self.table = AttributeTable()
@@ -162,6 +165,7 @@ class MainWindow(QMainWindow):
         tree.remove_requested.connect(lambda layer_id: session.scene.remove(layer_id))
         tree.reload_requested.connect(session.reload)
         tree.relink_requested.connect(session.relink)
+        self.schemes.compare_requested.connect(self.compare.toggle)
         self.viewpoints.chosen.connect(self.show_viewpoint)
         self.viewpoints.add_requested.connect(self.add_viewpoint)
         self.table.zoom_requested.connect(self.zoom_to_selection)
@@ -178,6 +182,7 @@ class MainWindow(QMainWindow):
             self.canvas.set_scene(scene)
         else:
             self.canvas.bind_overlays(scene)
+        self.compare.bind(scene)
         for part in (
             self.tree,
             self.schemes,
@@ -328,9 +333,7 @@ class MainWindow(QMainWindow):
                 self, tr("Save picture"), f"{self.session.name or 'plumbline'}.png", "PNG (*.png)"
             )
         if answer:
-            self.session.save_picture(
-                Path(answer), lambda path: self.canvas.view.screenshot(path=path)
-            )
+            self.session.save_picture(Path(answer), lambda path: self.canvas.views.screenshot(path))
 
     # -- canvas ----------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -13,19 +13,19 @@ PAUSE = 30
 
 
 class TileFeed(QObject):
-    """Calls a view whenever there are more tiles to show.
+    """Calls views whenever there are more tiles to show.
 
     Parameters
     ----------
-    view : callable
-        Returns the view, which may be another one over time.
+    views : callable
+        Returns the views, which may be others over time.
     """
 
     _woken = Signal()
 
-    def __init__(self, view: Callable[[], SceneView], parent: QObject) -> None:
+    def __init__(self, views: Callable[[], Iterable[SceneView]], parent: QObject) -> None:
         super().__init__(parent)
-        self._view = view
+        self._views = views
         self._timer = QTimer(self, singleShot=True, interval=PAUSE)
         self._timer.timeout.connect(self._feed)
         # Emitted in another thread, it arrives in this one.
@@ -37,10 +37,9 @@ class TileFeed(QObject):
 
     def note_frame(self, seconds: float) -> None:
         """A frame was drawn: what it could not take yet comes with the next."""
-        view = self._view()
-        view.note_frame(seconds)
-        if view.tiles.waiting:
-            self._plan()
+        for view in self._views():
+            view.note_frame(seconds)
+        self._plan_rest()
 
     def stop(self) -> None:
         """Call nobody any more."""
@@ -52,6 +51,10 @@ class TileFeed(QObject):
             self._timer.start()
 
     def _feed(self) -> None:
-        self._view().stream()
-        if self._view().tiles.waiting:
+        for view in self._views():
+            view.stream()
+        self._plan_rest()
+
+    def _plan_rest(self) -> None:
+        if any(view.tiles.waiting for view in self._views()):
             self._plan()

@@ -52,29 +52,35 @@ class ToolChannel(QObject):
         self, points: Sequence[Point], label: str = "", *, closed: bool = False
     ) -> None:
         """Draw a rubber band with a label at its middle."""
-        self._canvas.view.set_preview(points, label, closed=closed)
+        for view in self._canvas.views:
+            view.set_preview(points, label, closed=closed)
 
     def clear_preview(self) -> None:
         """Remove the rubber band."""
-        self._canvas.view.clear_preview()
+        for view in self._canvas.views:
+            view.clear_preview()
 
     def show_marks(self, key: str, marks: Sequence[Mark]) -> None:
         """Draw marks; they replace those of the same key."""
-        self._canvas.view.tools.set_marks(key, marks)
+        for view in self._canvas.views:
+            view.tools.set_marks(key, marks)
 
     def clear_marks(self, key: str = "") -> None:
         """Remove the marks of a key, or all of them."""
-        self._canvas.view.tools.clear_marks(key)
+        for view in self._canvas.views:
+            view.tools.clear_marks(key)
 
     def set_handles(self, points: Sequence[Point]) -> None:
         """Show points that can be dragged with the mouse; replaces the last ones."""
-        self._canvas.view.tools.set_handles(points)
+        for view in self._canvas.views:
+            view.tools.set_handles(points)
 
     def show_layer(
         self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False
     ) -> None:
         """Draw a layer that is not in the scene (a preview); None takes it away."""
-        self._canvas.view.show_layer(key, layer, style, live=live)
+        for view in self._canvas.views:
+            view.show_layer(key, layer, style, live=live)
         self._canvas.show_legend()
 
     @property
@@ -118,7 +124,8 @@ class ToolChannel(QObject):
         if self._sun[0] is not None and self._lately.isValid() and self._lately.elapsed() < WHILE:
             self._canvas.stir()
         self._lately.start()
-        self._canvas.view.set_sun(*self._sun)
+        for view in self._canvas.views:
+            view.set_sun(*self._sun)
 
     def reset(self) -> None:
         """Take everything away that a tool has put into the picture."""
@@ -126,9 +133,9 @@ class ToolChannel(QObject):
         if self._sun[0] is not None:
             self._sun = (None, 0.0)
             self._set_sun()
-        view = self._canvas.view
-        view.tools.clear()
-        view.clear_layers()
+        for view in self._canvas.views:
+            view.tools.clear()
+            view.clear_layers()
         self._canvas.grip.let_go()
         self._canvas.aim.set(snap=False)
         self._canvas.show_legend()
@@ -198,7 +205,8 @@ class GripHand(QObject):
     def hover(self, position: QPointF) -> None:
         """Show whether a press would take a grip."""
         number = self._under(position)
-        self._canvas.view.tools.heat(number)
+        for view in self._canvas.views:
+            view.tools.heat(number)
         self._show_cursor(None if number is None else Qt.CursorShape.OpenHandCursor)
 
     def _follow(self) -> None:
@@ -208,7 +216,8 @@ class GripHand(QObject):
         if number is None or pick is None or number >= len(self._handles()):
             return
         self._pick = pick
-        self._canvas.view.tools.move_handle(number, pick.position)
+        for view in self._canvas.views:
+            view.tools.move_handle(number, pick.position)
         self._canvas.tool.handle_moved.emit(number, pick)
 
     def _under(self, position: QPointF) -> int | None:

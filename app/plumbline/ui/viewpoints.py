@@ -1,4 +1,4 @@
-"""Named viewpoints and schemes of the project, under the layer tree."""
+"""Named viewpoints of the project, under the layer tree."""
 
 from __future__ import annotations
 
@@ -112,52 +112,3 @@ class ViewpointList(QWidget):
         )
         menu.exec(self.list.viewport().mapToGlobal(where))
         menu.deleteLater()
-
-
-class SchemeList(QWidget):
-    """The schemes of the project; click one to show it, the baseline to show what is there now."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._scene: Scene | None = None
-        self._hint = label("", "muted", wrap=True)
-        self._hint.setContentsMargins(12, 8, 12, 8)
-        self.list = QListWidget()
-        self.list.setIconSize(QSize(16, 16))
-        self.list.itemClicked.connect(self._activate)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._hint)
-        column.addWidget(self.list, 1)
-        on_language(self, self.refresh)
-        on_theme(self, self.refresh)
-        self.refresh()
-
-    def bind(self, scene: Scene) -> None:
-        """Show another scene's schemes."""
-        self._scene = scene
-        follow(self, scene.schemes_changed, self.refresh)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show the list in the current language."""
-        self._hint.setText(tr("Schemes of the project are listed here."))
-        scene = self._scene
-        schemes = scene.schemes if scene is not None else ()
-        active = scene.active_scheme.id if scene is not None and scene.active_scheme else ""
-        self.list.clear()
-        for key, name in [("", tr("Baseline")), *((s.id, s.name) for s in schemes)]:
-            item = QListWidgetItem(
-                icon("radio" if key == active else "schemes", role="muted"), name
-            )
-            item.setData(_KEY, key)
-            self.list.addItem(item)
-            if key == active:
-                self.list.setCurrentItem(item)
-        self._hint.setVisible(not schemes)
-        self.list.setVisible(bool(schemes))
-
-    def _activate(self, item: QListWidgetItem) -> None:
-        assert self._scene is not None
-        self._scene.activate_scheme(item.data(_KEY))
