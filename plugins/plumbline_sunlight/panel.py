@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,8 +27,7 @@ from plumbline.api import (
     Result,
     SunlightPack,
     UserError,
-    known_packs,
-    standard_day,
+    load_pack,
     tr,
 )
 from plumbline.ui_kit.analysis_panel import AnalysisPanel
@@ -35,6 +35,7 @@ from plumbline.ui_kit.context import Mark, ToolContext
 from plumbline.ui_kit.editors import SuggestEditor
 from plumbline.ui_kit.field_specs import Editor, FieldSpec
 from plumbline.ui_kit.labels import label
+from plumbline.ui_kit.rule_field import RuleField, offered
 from plumbline.ui_kit.run_history import Run
 from plumbline.ui_kit.scene_editors import ReceiversEditor
 from plumbline.ui_kit.theme import current_theme
@@ -60,6 +61,8 @@ OFF_FACE = 0.02
 BLOCKERS = 5
 #: Minutes between the places of the sun that its path is drawn through.
 PATH_STEP = 5.0
+#: Hours at which colours change: those that codes ask for, where no pack says its own; more sun.
+CODES, ABOVE = (1.0, 2.0, 3.0), (4.0, 6.0)
 #: Longitudes in which clocks show Beijing time although the sun may differ.
 CHINA = (73.0, 135.5)
 
@@ -105,6 +108,8 @@ class SunlightPanel(AnalysisPanel):
 
     def __init__(self, context: ToolContext) -> None:
         self._putting = False
+        #: Dates of the standard days by year.
+        self._standard_days: dict[int, dict[str, date]] = {}
         super().__init__(context, ANALYSES, title=N_("Sunlight"), icon="sun")
 
     # -- building --------------------------------------------------------------------------
@@ -132,12 +137,12 @@ class SunlightPanel(AnalysisPanel):
         return {
             "receivers": ReceiversEditor,
             "day": lambda spec: SuggestEditor(spec, _standard_days),
-            "pack": lambda spec: SuggestEditor(spec, _packs),
+            "pack": lambda spec: RuleField(spec, SunlightPack),
         }
 
     def filled(self, analysis: str) -> dict[str, Any]:
         """Start with the first rule pack and the day of the bar."""
-        packs = _packs()
+        packs = offered(SunlightPack)
         start: dict[str, Any] = {"pack": packs[0][0]} if packs else {}
         # A shadow is one of a time or of a day; the bar has the time.
         day = {} if analysis == SHADOW else {"day": "great_cold"}
@@ -168,10 +173,39 @@ class SunlightPanel(AnalysisPanel):
         return start + timedelta(minutes=min(self.bar.minutes, DAY - 1))
 
     def _standard_day(self, name: str, *, tell: bool = True) -> None:
-        _, day = standard_day(name, self.bar.day.year, self._zone())
-        self.bar.set_day(day, name)
-        if tell:
-            self._time_changed(name)
+        """Put the bar on a standard day of its year."""
+
+        def put(day: date) -> None:
+            self._show_standard_day(name, day)
+            if tell:
+                self._time_changed(name)
+
+        self._with_standard_day(name, self.bar.day.year, put)
+
+    def _with_standard_day(self, name: str, year: int, put: Callable[[date], None]) -> None:
+        """Pass on the date of a standard day.
+
+        The dates of a year come from a worker once: the first one loads the algorithm of the sun.
+        """
+        if year in self._standard_days:
+            put(self._standard_days[year][name])
+            return
+
+        def found(result: Result) -> None:
+            table = result.tables["standard_days"]
+            rows = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+            self._standard_days[year] = {
+                row["day"]: date.fromisoformat(row["date"]) for row in rows
+            }
+            put(self._standard_days[year][name])
+
+        if self._site is None or POSITION not in self._ids:
+            return
+        zone = self._zone()
+        noon = datetime(year, 6, 1, 12, tzinfo=zone)
+        offset = f"{noon:%z}"
+        asked = {"time": noon, "point": self._at, "timezone": f"{offset[:3]}:{offset[3:]}"}
+        self.context.preview("standard days", POSITION, asked, found)
 
     def _time_changed(self, standard: str = "") -> None:
         """Take day and time from the bar into the form, and move the sun."""
@@ -205,12 +239,16 @@ class SunlightPanel(AnalysisPanel):
             self.bar.set_day(local.date())
             self.bar.set_minutes(local.hour * 60.0 + local.minute)
         day = values.get("day")
-        if day in STANDARD_DAYS:
+        if isinstance(day, str) and day in STANDARD_DAYS:
             year = values.get("year")
             year = year if isinstance(year, int) else self.bar.day.year
-            self.bar.set_day(standard_day(str(day), year, self._zone())[1], str(day))
+            self._with_standard_day(day, year, partial(self._show_standard_day, day))
         elif (typed := _date(day)) is not None:
             self.bar.set_day(typed)
+        self._move_sun()
+
+    def _show_standard_day(self, name: str, day: date) -> None:
+        self.bar.set_day(day, name)
         self._move_sun()
 
     def _move_sun(self) -> None:
@@ -368,6 +406,13 @@ class SunlightPanel(AnalysisPanel):
         """Let the bar follow an earlier run."""
         self.inputs_changed()
 
+    def _breaks(self) -> tuple[float, ...]:
+        """Return where colours of hours change: at what the pack asks for, and above."""
+        result = self.view.result
+        pack = result.params.get("pack") if result is not None else None
+        asked = _thresholds(pack or self.form.values().get("pack") or "") or CODES
+        return (*asked, *(hours for hours in ABOVE if hours > asked[-1]))
+
     def style_of(self, name: str, layer: Layer) -> LayerStyle:
         """Return amber and slate for lit and shaded; hours come in the bands of codes."""
         if layer.style != LayerStyle():
@@ -380,16 +425,21 @@ class SunlightPanel(AnalysisPanel):
                 class_names={"1": N_("Lit"), "0": N_("Shaded")},
             )
         if name == "hours":
-            return LayerStyle(breaks=(1.0, 2.0, 3.0, 4.0, 6.0), legend=N_("Hours of sun (h)"))
+            return LayerStyle(breaks=self._breaks(), legend=N_("Hours of sun (h)"))
         return layer.style
+
+
+def _thresholds(pack_id: object) -> tuple[float, ...]:
+    """Return the hours that a pack asks for, of whatever use."""
+    try:
+        pack = load_pack(str(pack_id), SunlightPack)
+    except UserError:
+        return ()
+    return tuple(sorted({one.hours for one in pack.thresholds}))
 
 
 def _standard_days() -> list[tuple[str, str]]:
     return [(name, tr(DAYS[name])) for name in STANDARD_DAYS]
-
-
-def _packs() -> list[tuple[str, str]]:
-    return [(pack.id, pack.name) for pack in known_packs(SunlightPack)]
 
 
 def _moment(value: Any) -> datetime | None:

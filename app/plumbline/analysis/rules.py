@@ -155,8 +155,30 @@ def pack_kind(name: str) -> Callable[[type[K]], type[K]]:
 
 
 def set_rule_folders(folders: Iterable[Path | str]) -> None:
-    """Set the folders of the settings in which an office keeps its packs; the first one wins."""
+    """Set the folders in which an office keeps its packs; the first one wins, ours come after.
+
+    The last one is where packs that are written here go.
+    """
     _folders[:] = [Path(folder).expanduser() for folder in folders]
+
+
+def own_pack_file(pack_id: str) -> Path:
+    """Return the file in which an office's own pack of an id is kept, or would be.
+
+    Raises
+    ------
+    UsageError
+        If there is no folder for own packs.
+    """
+    found = rule_files().get(pack_id)
+    if found is not None and found.parent in _folders:
+        return found
+    if not _folders:
+        raise UsageError(
+            tr("There is no folder for rule packs of your own."),
+            tr("Name one in the settings, rule_folders."),
+        )
+    return _folders[-1] / f"{pack_id}.json"
 
 
 def rule_files() -> dict[str, Path]:
@@ -211,6 +233,7 @@ def write_pack(pack: Pack, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     text = json.dumps(pack.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8", newline="\n")
         part.replace(path)
     except OSError as error:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from plumbline.core.data import AnyArray, FloatArray
 
 #: Receivers and samples (two to this power) of the largest cells.
-BLOCK, TIME_LEVEL = 64, 4
+BLOCK, TIME_LEVEL = 128, 5
 
 DARK, LIT, ASK = 0, 1, 2
 
