@@ -20,7 +20,6 @@ from plumbline.api import (
     Frame,
     Layer,
     LayerKind,
-    LayerRefs,
     MeshData,
     ObstacleLayers,
     Obstacles,
@@ -43,6 +42,7 @@ from plumbline.api import (
 )
 from plumbline_sightline.analysis.corridor_figure import corridor_figure
 from plumbline_sightline.analysis.eyes import Eye, Places, box_around
+from plumbline_sightline.analysis.fields import HeightCells, ObstacleRefs
 from plumbline_sightline.analysis.grids import Cells, cells_over, raster_layer
 from plumbline_sightline.analysis.landmarks import (
     Landmark,
@@ -77,14 +77,7 @@ class CorridorParams(Params):
             ),
         ),
     ]
-    obstacles: Annotated[
-        LayerRefs,
-        Field(
-            min_length=1,
-            title=N_("Obstacles"),
-            description=N_("Terrain, meshes, building models and footprints with heights."),
-        ),
-    ]
+    obstacles: ObstacleRefs
     viewpoints: Annotated[
         Points | None,
         Field(
@@ -143,15 +136,7 @@ class CorridorParams(Params):
             json_schema_extra={"unit": "m"},
         ),
     ] = 1.6
-    cell_size: Annotated[
-        float,
-        Field(
-            ge=0.01,
-            title=N_("Cell size"),
-            description=N_("Of the raster of heights; entities are measured exactly."),
-            json_schema_extra={"unit": "m"},
-        ),
-    ] = 2.0
+    cell_size: HeightCells = 2.0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from plumbline.api import (
     Analysis,
     Feedback,
     Georeference,
-    LayerRefs,
     ObstacleLayers,
     Obstacles,
     Params,
@@ -33,6 +32,7 @@ from plumbline.api import (
     tr,
 )
 from plumbline_sightline.analysis.eyes import box_around, eye_at, north_at
+from plumbline_sightline.analysis.fields import ObstacleRefs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,14 +50,7 @@ class DomeParams(Params):
         Point,
         Field(title=N_("Place"), description=N_("Where the sky is looked at, facing upwards.")),
     ]
-    obstacles: Annotated[
-        LayerRefs,
-        Field(
-            min_length=1,
-            title=N_("Obstacles"),
-            description=N_("Terrain, meshes, building models and footprints with heights."),
-        ),
-    ]
+    obstacles: ObstacleRefs
     radius: Annotated[
         float | None,
         Field(

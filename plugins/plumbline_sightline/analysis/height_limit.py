@@ -37,6 +37,7 @@ from plumbline.api import (
     tr,
 )
 from plumbline_sightline.analysis.control_surfaces import ControlSurface, Limit, Zones, limits_of
+from plumbline_sightline.analysis.fields import HeightCells
 from plumbline_sightline.analysis.grids import Cells, cells_over, raster_layer
 
 FloatArray = NDArray[np.float64]
@@ -76,15 +77,7 @@ class HeightLimitParams(Params):
             json_schema_extra={"widget": "layer", "kinds": ["raster"]},
         ),
     ] = None
-    cell_size: Annotated[
-        float,
-        Field(
-            ge=0.01,
-            title=N_("Cell size"),
-            description=N_("Of the raster of heights; entities are measured exactly."),
-            json_schema_extra={"unit": "m"},
-        ),
-    ] = 5.0
+    cell_size: HeightCells = 5.0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from plumbline.api import (
     Georeference,
     Layer,
     LayerKind,
-    LayerRefs,
     LayerStyle,
     ObstacleLayers,
     Params,
@@ -44,6 +43,7 @@ from plumbline.api import (
     rise_over,
     tr,
 )
+from plumbline_sightline.analysis.fields import Curvature, EyeHeight, ObstacleRefs, Refraction
 from plumbline_sightline.analysis.viewshed_standing import (
     Stand,
     Standing,
@@ -90,24 +90,8 @@ class LineParams(Params):
             description=N_("With z: the targets themselves. Without: above the surface."),
         ),
     ]
-    obstacles: Annotated[
-        LayerRefs,
-        Field(
-            min_length=1,
-            title=N_("Obstacles"),
-            description=N_("Terrain, meshes, building models and footprints with heights."),
-        ),
-    ]
-    observer_height: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=10_000,
-            title=N_("Eye height"),
-            description=N_("Above the surface, where the observer has no z."),
-            json_schema_extra={"unit": "m"},
-        ),
-    ] = 1.6
+    obstacles: ObstacleRefs
+    observer_height: EyeHeight = 1.6
     target_height: Annotated[
         float,
         Field(
@@ -118,22 +102,8 @@ class LineParams(Params):
             json_schema_extra={"unit": "m"},
         ),
     ] = 0.0
-    curvature: Annotated[
-        bool,
-        Field(
-            title=N_("Curvature of the earth"),
-            description=N_("Lowers what is far away, less by refraction."),
-        ),
-    ] = False
-    refraction: Annotated[
-        float,
-        Field(
-            ge=-1,
-            lt=1,
-            title=N_("Refraction"),
-            description=N_("Coefficient of refraction, used with curvature."),
-        ),
-    ] = REFRACTION
+    curvature: Curvature = False
+    refraction: Refraction = REFRACTION
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from plumbline.api import (
     tr,
 )
 from plumbline_sightline.analysis.eyes import Eye, box_around, eye_at, north_at
+from plumbline_sightline.analysis.fields import AzimuthFrom, AzimuthTo, Curvature, ObstacleRefs
 from plumbline_sightline.analysis.skyline_figure import skyline_figure
 
 FloatArray = NDArray[np.float64]
@@ -50,34 +51,9 @@ class SkylineParams(Params):
     viewpoint: Annotated[
         Point, Field(title=N_("Viewpoint"), description=N_("Where the skyline is seen from."))
     ]
-    obstacles: Annotated[
-        LayerRefs,
-        Field(
-            min_length=1,
-            title=N_("Obstacles"),
-            description=N_("Terrain, meshes, building models and footprints with heights."),
-        ),
-    ]
-    azimuth_from: Annotated[
-        float,
-        Field(
-            ge=-360,
-            le=360,
-            title=N_("From azimuth"),
-            description=N_("Clockwise from true north; from grid north without a project CRS."),
-            json_schema_extra={"unit": "°"},
-        ),
-    ] = 0.0
-    azimuth_to: Annotated[
-        float,
-        Field(
-            ge=-360,
-            le=720,
-            title=N_("To azimuth"),
-            description=N_("The range runs clockwise; a smaller number than the first passes 360."),
-            json_schema_extra={"unit": "°"},
-        ),
-    ] = 360.0
+    obstacles: ObstacleRefs
+    azimuth_from: AzimuthFrom = 0.0
+    azimuth_to: AzimuthTo = 360.0
     step: Annotated[
         float,
         Field(
@@ -122,13 +98,7 @@ class SkylineParams(Params):
             description=N_("The scheme under which the second skyline is taken."),
         ),
     ] = None
-    curvature: Annotated[
-        bool,
-        Field(
-            title=N_("Curvature of the earth"),
-            description=N_("Lowers what is far away, less by refraction."),
-        ),
-    ] = False
+    curvature: Curvature = False
     refraction: Annotated[
         float,
         Field(

@@ -31,6 +31,13 @@ from plumbline.api import (
     tr,
 )
 from plumbline_sightline.analysis.eyes import north_at
+from plumbline_sightline.analysis.fields import (
+    AzimuthFrom,
+    AzimuthTo,
+    Curvature,
+    EyeHeight,
+    Refraction,
+)
 from plumbline_sightline.analysis.skyline import azimuth_problems
 from plumbline_sightline.analysis.viewshed_answer import Answer, Question
 from plumbline_sightline.analysis.viewshed_raster import raster_viewshed
@@ -86,16 +93,7 @@ class ViewshedParams(Params):
             json_schema_extra={"widget": "layers"},
         ),
     ]
-    observer_height: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=10_000,
-            title=N_("Eye height"),
-            description=N_("Above the surface, where the observer has no z."),
-            json_schema_extra={"unit": "m"},
-        ),
-    ] = 1.6
+    observer_height: EyeHeight = 1.6
     target_height: Annotated[
         float,
         Field(
@@ -122,26 +120,8 @@ class ViewshedParams(Params):
             json_schema_extra={"unit": "m"},
         ),
     ] = None
-    azimuth_from: Annotated[
-        float,
-        Field(
-            ge=-360,
-            le=360,
-            title=N_("From azimuth"),
-            description=N_("Clockwise from true north; from grid north without a project CRS."),
-            json_schema_extra={"unit": "°"},
-        ),
-    ] = 0.0
-    azimuth_to: Annotated[
-        float,
-        Field(
-            ge=-360,
-            le=720,
-            title=N_("To azimuth"),
-            description=N_("The range runs clockwise; a smaller number than the first passes 360."),
-            json_schema_extra={"unit": "°"},
-        ),
-    ] = 360.0
+    azimuth_from: AzimuthFrom = 0.0
+    azimuth_to: AzimuthTo = 360.0
     elevation_from: Annotated[
         float,
         Field(
@@ -171,22 +151,8 @@ class ViewshedParams(Params):
             json_schema_extra={"unit": "m"},
         ),
     ] = None
-    curvature: Annotated[
-        bool,
-        Field(
-            title=N_("Curvature of the earth"),
-            description=N_("Lowers what is far away, less by refraction."),
-        ),
-    ] = False
-    refraction: Annotated[
-        float,
-        Field(
-            ge=-1,
-            lt=1,
-            title=N_("Refraction"),
-            description=N_("Coefficient of refraction, used with curvature."),
-        ),
-    ] = REFRACTION
+    curvature: Curvature = False
+    refraction: Refraction = REFRACTION
     facades: Annotated[
         bool,
         Field(

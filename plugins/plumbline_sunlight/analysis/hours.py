@@ -18,7 +18,6 @@ from plumbline.api import (
     Band,
     Feedback,
     Layer,
-    LayerRefs,
     LitPeriods,
     ObstacleLayers,
     Obstacles,
@@ -39,6 +38,7 @@ from plumbline.api import (
     zone_of,
 )
 from plumbline_sunlight.analysis.clocks import Hour, clock, day_of, far_zone, zone_problems
+from plumbline_sunlight.analysis.fields import LetThroughWindows, ObstacleRefs, Receivers
 from plumbline_sunlight.analysis.packs import (
     PackParams,
     band_of,
@@ -49,7 +49,6 @@ from plumbline_sunlight.analysis.packs import (
 )
 from plumbline_sunlight.analysis.receivers import (
     Placed,
-    ReceiverRefs,
     place_receivers,
     receiver_problems,
     shading_layers,
@@ -85,30 +84,9 @@ class HoursParams(PackParams):
             ),
         ),
     ]
-    receivers: Annotated[
-        ReceiverRefs,
-        Field(
-            title=N_("Receivers"),
-            description=N_(
-                "A terrain raster, layers whose faces are painted, {polygon, cell_size, height}, "
-                "{layers, cell_size, faces}, or points."
-            ),
-        ),
-    ]
-    obstacles: Annotated[
-        LayerRefs,
-        Field(
-            title=N_("Obstacles"),
-            description=N_("Layers that stand in the way; the receivers' own surfaces always do."),
-        ),
-    ] = ()
-    without: Annotated[
-        tuple[str, ...],
-        Field(
-            title=N_("Let light through"),
-            description=N_("Classes of elements that are no obstacles, e.g. IfcWindow."),
-        ),
-    ] = ()
+    receivers: Receivers
+    obstacles: ObstacleRefs = ()
+    without: LetThroughWindows = ()
     band_from: Annotated[
         Hour | None, Field(title=N_("From"), description=N_("Begin of the band; 8:00 otherwise."))
     ] = None

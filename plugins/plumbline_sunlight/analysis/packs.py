@@ -21,6 +21,7 @@ from plumbline.api import (
     tr,
     zone_of,
 )
+from plumbline_sunlight.analysis.fields import ToldZone
 
 #: The zone in which Chinese standards date solar terms (GB/T 33661), and in which times are told.
 CHINA = timezone(timedelta(hours=8))
@@ -80,10 +81,7 @@ class PackParams(Params):
             description=N_("Year of a standard day; the pack's base year otherwise."),
         ),
     ] = None
-    timezone: Annotated[
-        str,
-        Field(title=N_("Time zone"), description=N_("Zone in which times are told.")),
-    ] = "+08:00"
+    timezone: ToldZone = "+08:00"
 
 
 def rule_of(params: PackParams) -> SunlightRule:

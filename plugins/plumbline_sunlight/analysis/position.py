@@ -42,6 +42,7 @@ from plumbline_sunlight.analysis.clocks import (
     instant_of,
     zone_problems,
 )
+from plumbline_sunlight.analysis.fields import StatedZone
 
 #: Rows of a series.
 MAX_ROWS = 100_000
@@ -98,13 +99,7 @@ class PositionParams(Params):
             description=N_("Project CRS; the project's origin where no place is given."),
         ),
     ] = None
-    timezone: Annotated[
-        str,
-        Field(
-            title=N_("Time zone"),
-            description=N_("Of times without offset, and in which times are told."),
-        ),
-    ] = "+08:00"
+    timezone: StatedZone = "+08:00"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from plumbline.api import (
     Frame,
     Layer,
     LayerKind,
-    LayerRefs,
     LayerStyle,
     ObstacleLayers,
     Obstacles,
@@ -42,10 +41,15 @@ from plumbline.api import (
     zones,
 )
 from plumbline_sunlight.analysis.clocks import clock, day_of, far_zone, instant_of, zone_problems
+from plumbline_sunlight.analysis.fields import (
+    LetThroughWindows,
+    ObstacleRefs,
+    Receivers,
+    StatedZone,
+)
 from plumbline_sunlight.analysis.receivers import (
     Grid,
     Placed,
-    ReceiverRefs,
     place_receivers,
     receiver_problems,
     shading_layers,
@@ -106,37 +110,10 @@ class ShadowParams(Params):
             json_schema_extra={"unit": "min"},
         ),
     ] = 60.0
-    receivers: Annotated[
-        ReceiverRefs,
-        Field(
-            title=N_("Receivers"),
-            description=N_(
-                "A terrain raster, layers whose faces are painted, {polygon, cell_size, height}, "
-                "{layers, cell_size, faces}, or points."
-            ),
-        ),
-    ]
-    obstacles: Annotated[
-        LayerRefs,
-        Field(
-            title=N_("Obstacles"),
-            description=N_("Layers that stand in the way; the receivers' own surfaces always do."),
-        ),
-    ] = ()
-    without: Annotated[
-        tuple[str, ...],
-        Field(
-            title=N_("Let light through"),
-            description=N_("Classes of elements that are no obstacles, e.g. IfcWindow."),
-        ),
-    ] = ()
-    timezone: Annotated[
-        str,
-        Field(
-            title=N_("Time zone"),
-            description=N_("Of times without offset, and in which times are told."),
-        ),
-    ] = "+08:00"
+    receivers: Receivers
+    obstacles: ObstacleRefs = ()
+    without: LetThroughWindows = ()
+    timezone: StatedZone = "+08:00"
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ from plumbline.api import (
     zone_of,
 )
 from plumbline_sunlight.analysis.clocks import clock, day_of
+from plumbline_sunlight.analysis.fields import LetThroughRailings, ToldZone
 from plumbline_sunlight.analysis.openings import BuildingNames
 from plumbline_sunlight.analysis.path_figures import Path, fisheye, unrolled
 from plumbline_sunlight.analysis.window_tables import Shaders
@@ -90,17 +91,8 @@ class ShadowPathParams(Params):
             json_schema_extra={"unit": "m"},
         ),
     ] = 1.5
-    timezone: Annotated[
-        str,
-        Field(title=N_("Time zone"), description=N_("Zone in which times are told.")),
-    ] = "+08:00"
-    without: Annotated[
-        tuple[str, ...],
-        Field(
-            title=N_("Let light through"),
-            description=N_("Classes of elements that are no obstacles, e.g. IfcRailing."),
-        ),
-    ] = ()
+    timezone: ToldZone = "+08:00"
+    without: LetThroughRailings = ()
 
 
 @dataclass(frozen=True)

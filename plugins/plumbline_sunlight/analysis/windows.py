@@ -28,6 +28,7 @@ from plumbline.api import (
     obstacle_layers,
     tr,
 )
+from plumbline_sunlight.analysis.fields import LetThroughRailings
 from plumbline_sunlight.analysis.judging import (
     CLOSE,
     FAIL,
@@ -96,13 +97,7 @@ class WindowsParams(PackParams):
             ),
         ),
     ] = ()
-    without: Annotated[
-        tuple[str, ...],
-        Field(
-            title=N_("Let light through"),
-            description=N_("Classes of elements that are no obstacles, e.g. IfcRailing."),
-        ),
-    ] = ("IfcWindow",)
+    without: LetThroughRailings = ("IfcWindow",)
     height_uncertainty: Annotated[
         float,
         Field(
