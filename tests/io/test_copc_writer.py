@@ -229,6 +229,17 @@ def test_a_large_cloud_is_indexed_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(list(beside.iterdir())) == 2
 
 
+def test_colours_of_16_bits_come_as_8(tmp_path: Path) -> None:
+    las(tmp_path / "a.laz", 7)
+    write_copc(tmp_path / "a.laz", tmp_path / "a.copc.laz")
+    plain, tiled = (load(tmp_path / name)[0].data for name in ("a.laz", "a.copc.laz"))
+    assert isinstance(plain, PointCloudData)
+    assert isinstance(tiled, TiledCloud)
+    a, b = (np.lexsort((c.attributes["gps_time"], *c.points.T)) for c in (plain, tiled))
+    assert np.array_equal(plain.attributes["rgb"][a], tiled.attributes["rgb"][b])
+    assert plain.attributes["rgb"].max() > 200
+
+
 def test_a_folder_that_takes_no_index_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

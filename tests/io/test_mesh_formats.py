@@ -251,7 +251,7 @@ def nested(depth: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"extensionsRequired": ["KHR_draco_mesh_compression"]}, "draco"),
+        ({"extensionsRequired": ["EXT_meshopt_compression"]}, "meshopt"),
         ({"extensionsRequired": ["VENDOR_new"]}, "VENDOR_new"),
         ({"asset": {"version": "1.0"}}, "version 1.0"),
         ({"nodes": [{"mesh": 0, "children": [0]}]}, "tree"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from plumbline.cli.common import add_json, key_value
@@ -32,6 +31,7 @@ def add_info(parser: argparse.ArgumentParser) -> None:
 def info(command: Command) -> None:
     """Describe every file; one that cannot be read does not keep the others from being told."""
     from plumbline.io.info import describe
+    from plumbline.services.paths import tiles_folders
 
     options = command.options
     entries: list[dict[str, Any]] = []
@@ -39,7 +39,9 @@ def info(command: Command) -> None:
     for n, file in enumerate(options.files):
         part = command.feedback.part(n / len(options.files), (n + 1) / len(options.files))
         try:
-            entries += describe(Path(file), dict(options.option), part, crs=options.crs)
+            entries += describe(
+                file, dict(options.option), part, crs=options.crs, tiles=tiles_folders()
+            )
         except CancelledError:
             raise
         except UserError as error:

@@ -124,7 +124,7 @@ def _load(command: Command, target: Any, project: Path) -> list[Layer]:
     options = command.options
     try:
         return load(
-            Path(options.file),
+            options.file,
             dict(options.option),
             command.feedback,
             crs=options.crs,

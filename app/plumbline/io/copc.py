@@ -92,9 +92,10 @@ class CopcSource(TileSource):
         self._page(*info.root)
         if (0, 0, 0, 0) not in self._entries:
             raise damaged(path, tr("its index of tiles has no root"))
-        self.shift = 0
         self.names = attribute_names(header) if names is None else names
+        # Colours come as they are stored as long as no shift is known.
         root = self.content(self.roots()[0])
+        self.shift = 0
         if root is not None and "rgb" in root.attributes:
             self.shift = rgb_shift(root.attributes["rgb"])
             if not root.attributes["rgb"].any():
@@ -108,12 +109,12 @@ class CopcSource(TileSource):
 
     def children(self, tile: Tile) -> tuple[Tile, ...]:
         """Return the nodes that refine a tile; pages of the index are read as they are needed."""
-        key = _key(tile.id)
-        return tuple(self._tile(child) for child in _below(key) if self._known(child))
+        key = key_of(tile.id)
+        return tuple(self._tile(child) for child in below(key) if self._known(child))
 
     def content(self, tile: Tile) -> PointCloudData | None:
         """Return the points of a node."""
-        key = _key(tile.id)
+        key = key_of(tile.id)
         offset, size, count = self._entries.get(key, (0, 0, 0))
         if count <= 0:
             return None
@@ -131,7 +132,7 @@ class CopcSource(TileSource):
     def _tile(self, key: Key) -> Tile:
         level, *place = key
         count = self._entries[key][2]
-        leaf = not any(child in self._entries for child in _below(key))
+        leaf = not any(child in self._entries for child in below(key))
         side = 2 * self.info.half / 2**level
         low = np.array(self.info.center) - self.info.half + side * np.array(place)
         # A cube reaches far above flat land: what the header says of the points is nearer.
@@ -211,12 +212,14 @@ class CopcSource(TileSource):
         return out
 
 
-def _key(text: str) -> Key:
+def key_of(text: str) -> Key:
+    """Return level and place of a node by the id of its tile."""
     level, x, y, z = map(int, text.split("-"))
     return level, x, y, z
 
 
-def _below(key: Key) -> list[Key]:
+def below(key: Key) -> list[Key]:
+    """Return the eight nodes that a node may be refined by."""
     level, x, y, z = key
     return [
         (level + 1, 2 * x + (n & 1), 2 * y + (n >> 1 & 1), 2 * z + (n >> 2 & 1)) for n in range(8)

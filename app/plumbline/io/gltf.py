@@ -6,39 +6,50 @@ The file is y up; `plumbline.io.mesh` turns it z up.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
-from plumbline.core.data import AnyArray, Element, FloatArray, IntArray, Material, MeshData, Texture
+from plumbline.core.data import (
+    AnyArray,
+    Element,
+    FloatArray,
+    IntArray,
+    Material,
+    MeshData,
+    PointCloudData,
+    Texture,
+)
 from plumbline.core.errors import InputError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
-from plumbline.io.base import damaged, file_inside, mislabelled, reading
+from plumbline.io import gltf_draco
+from plumbline.io.base import damaged, mislabelled, reading
+from plumbline.io.gltf_buffers import MAX_BYTES, Buffers, plain_numbers, whole
+from plumbline.io.gltf_features import PropertyTable, chosen_ids, feature_ids
 from plumbline.io.images import image_problem
 from plumbline.io.mesh import mesh_layer
 from plumbline.io.registry import LoadContext
 
 TITLE = "glTF"
-MAX_BYTES = 4 << 30
 MAX_TRIANGLES = 200_000_000
-COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 #: Compressions without a decoder here, and what to do about each.
-COMPRESSED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression")
+COMPRESSED = ("EXT_meshopt_compression",)
+DRACO, INSTANCES = "KHR_draco_mesh_compression", "EXT_mesh_gpu_instancing"
+#: Copies of one model that a node may place.
+MAX_INSTANCES = 100_000
+#: Attributes that name a feature, the best first.
+_NAMES = ("名称", "name", "Name", "NAME", "id", "ID")
 #: Required extensions that change nothing that is read here, or that are read.
 UNDERSTOOD = (
     "KHR_materials_", "KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp",
     "KHR_lights_punctual", "EXT_mesh_features", "EXT_structural_metadata", "CESIUM_RTC",
-    "CESIUM_primitive_outline",
+    "CESIUM_primitive_outline", "EXT_instance_features", DRACO, INSTANCES,
 )  # fmt: skip
 
 
@@ -56,6 +67,8 @@ def load_gltf(path: Path, context: LoadContext) -> list[Layer]:
         _refuse_unreadable(path, document)
         reader = _Reader(path, document, binary)
         data = reader.mesh(context.feedback)
+        if len(data.triangles) == 0:
+            raise ValueError(tr("it holds no triangles"))
     metadata = {
         "generator": str(document.get("asset", {}).get("generator", "")),
         "materials": len(data.materials),
@@ -74,15 +87,20 @@ def load_gltf(path: Path, context: LoadContext) -> list[Layer]:
     ]
 
 
-def read_gltf(raw: bytes, path: Path) -> tuple[MeshData, list[str]]:
-    """Return the triangles of a glTF in memory, in its own axes (y up), and what was left out.
+def read_gltf(
+    raw: bytes, path: Path, fetch: Callable[[str], bytes] | None = None
+) -> tuple[MeshData | None, list[PointCloudData], list[str]]:
+    """Return the triangles of a glTF in memory, its points, and what was left out.
 
-    Numbers of batches (``_BATCHID``, ``_FEATURE_ID_0``) are the scalar ``batch`` of the mesh.
+    Both are in its own axes (y up). Rows of its property tables are elements; where it has none,
+    numbers of batches (``_BATCHID``, ``_FEATURE_ID_0``) are the scalar ``batch`` of the mesh.
 
     Parameters
     ----------
     path : Path
         File that it came out of; other files are looked for in its folder only.
+    fetch : callable, optional
+        Returns the bytes of a file that it names, where they do not lie in a folder.
 
     Raises
     ------
@@ -92,8 +110,9 @@ def read_gltf(raw: bytes, path: Path) -> tuple[MeshData, list[str]]:
     with reading(path, TITLE):
         document, binary = _document(path, raw)
         _refuse_unreadable(path, document)
-        reader = _Reader(path, document, binary)
-        return reader.mesh(Feedback()), reader.warnings
+        reader = _Reader(path, document, binary, fetch)
+        mesh = reader.mesh(Feedback())
+        return (mesh if len(mesh.triangles) else None), reader.clouds, reader.warnings
 
 
 def _parse(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -161,17 +180,25 @@ class _Parts:
     materials: list[int] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     batches: list[AnyArray | None] = field(default_factory=list)
+    #: Property table and feature of each triangle, where a primitive has features.
+    features: list[tuple[int, IntArray] | None] = field(default_factory=list)
     #: Triangles so far.
     count: int = 0
 
 
-class _Reader:
+class _Reader(Buffers):
     """Reads one document."""
 
-    def __init__(self, path: Path, document: dict[str, Any], binary: bytes) -> None:
-        self.path, self.document, self.binary = path, document, binary
+    def __init__(
+        self,
+        path: Path,
+        document: dict[str, Any],
+        binary: bytes,
+        fetch: Callable[[str], bytes] | None = None,
+    ) -> None:
+        super().__init__(path, document, binary, fetch)
         self.warnings: list[str] = []
-        self._buffers: dict[int, bytes] = {}
+        self.clouds: list[PointCloudData] = []
         self._skipped = 0
 
     def mesh(self, feedback: Feedback) -> MeshData:
@@ -182,23 +209,92 @@ class _Reader:
         nodes = list(self._nodes())
         for n, (index, node, matrix) in enumerate(nodes):
             feedback.step(n, len(nodes))
-            mesh = self.document["meshes"][_index(node["mesh"])]
+            mesh = self.document["meshes"][whole(node["mesh"])]
             name = str(node.get("name") or mesh.get("name") or f"node {index}")
             names[name] = names.get(name, 0) + 1
             unique = name if names[name] == 1 else f"{name} #{names[name]}"
-            elements.append(Element(unique, name=name, properties=_extras(node, mesh)))
-            for primitive in mesh["primitives"]:
-                corners += self._primitive(primitive, matrix, len(elements) - 1, corners, parts)
-                if max(corners, parts.count) > MAX_TRIANGLES:
-                    raise ValueError(tr("it unfolds to more than {n} triangles", n=MAX_TRIANGLES))
+            for place, more in self._copies(node):
+                own = f"{unique} [{len(elements)}]" if more is not None else unique
+                properties = _extras(node, mesh) | (more or {})
+                elements.append(Element(own, name=name, properties=properties))
+                for primitive in mesh["primitives"]:
+                    owner = len(elements) - 1
+                    corners += self._primitive(primitive, matrix @ place, owner, corners, parts)
+                    if max(corners, parts.count) > MAX_TRIANGLES:
+                        raise ValueError(
+                            tr("it unfolds to more than {n} triangles", n=MAX_TRIANGLES)
+                        )
         if self._skipped:
             self.warnings.append(
                 tr("{n} parts are points or lines, or hold nothing; they were left out.",
                    n=self._skipped)
             )  # fmt: skip
-        if not parts.points:
+        if parts.points:
+            return self._joined(parts, elements)
+        if not self.clouds:
             raise ValueError(tr("it holds no triangles"))
-        return self._joined(parts, elements)
+        return MeshData(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
+
+    def _copies(
+        self, node: dict[str, Any]
+    ) -> Iterator[tuple[FloatArray, dict[str, dict[str, Any]] | None]]:
+        """Yield the matrix ``(4, 4)`` of each copy of a node's mesh, and what is said of it."""
+        extensions = node.get("extensions", {})
+        placed = dict(extensions.get(INSTANCES, {}).get("attributes") or {})
+        if not placed:
+            yield np.eye(4), None
+            return
+        columns = {
+            name.lower(): self.accessor(number)
+            for name, number in placed.items()
+            if name in ("TRANSLATION", "ROTATION", "SCALE")
+        }
+        count = min(map(len, columns.values()), default=0)
+        if count > MAX_INSTANCES:
+            raise ValueError(tr("it places its model {n} times", n=count))
+        known = extensions.get("EXT_instance_features", {}).get("featureIds", ())
+        rows = self._rows_of_copies(chosen_ids(known), placed, count)
+        for n in range(count):
+            yield _matrix({name: values[n] for name, values in columns.items()}), rows[n]
+
+    def _rows_of_copies(
+        self, described: dict[str, Any] | None, placed: dict[str, Any], count: int
+    ) -> list[dict[str, dict[str, Any]]]:
+        if described is None or "propertyTable" not in described:
+            return [{} for _ in range(count)]
+        order = np.repeat(np.arange(count), 3).reshape(-1, 3)
+        ids = feature_ids(
+            described,
+            order,
+            lambda n: self.accessor(placed[f"_FEATURE_ID_{n}"])[:, 0],
+            lambda _: np.full(count, -1),
+        )
+        rows = self._rows(int(described["propertyTable"]), np.maximum(ids, 0))
+        return [
+            {"Attributes": row} if number >= 0 else {}
+            for row, number in zip(rows, ids.tolist(), strict=True)
+        ]
+
+    def _rows(self, number: int, ids: IntArray) -> list[dict[str, Any]]:
+        """Return rows of a property table; what cannot be read of it is told once."""
+        stated = self.document.get("extensions", {}).get("EXT_structural_metadata", {})
+        tables = stated.get("propertyTables") or ()
+        if not 0 <= number < len(tables):
+            return [{} for _ in ids]
+        table = PropertyTable(tables[number], self._schema(stated), lambda n: self.view_bytes(n)[0])
+        rows, broken = table.rows(np.minimum(ids, max(0, table.count - 1)))
+        for name in broken:
+            text = tr("The attribute “{name}” was left out: its structure is damaged.", name=name)
+            if text not in self.warnings:
+                self.warnings.append(text)
+        return rows
+
+    def _schema(self, stated: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(stated.get("schema"), dict):
+            return dict(stated["schema"])
+        raw = self.resource(str(stated.get("schemaUri", "")))
+        found = json.loads(raw) if raw else {}
+        return found if isinstance(found, dict) else {}
 
     def _joined(self, parts: _Parts, elements: list[Element]) -> MeshData:
         sizes = [len(points) for points in parts.points]
@@ -214,17 +310,48 @@ class _Reader:
         data.material_index = used
         data.elements = elements
         data.element_index = np.repeat(np.array(parts.owners, np.int32), lengths)
+        if any(feature is not None for feature in parts.features):
+            self._by_feature(data, parts, lengths)
+            return data
         batches = _padded(parts.batches, lengths, np.nan, np.float64, 1)
         if batches is not None:
             data.scalars["batch"] = batches[:, 0]
         return data
+
+    def _by_feature(self, data: MeshData, parts: _Parts, lengths: list[int]) -> None:
+        """Give each feature an element of its own; triangles without keep that of their node."""
+        tables = np.repeat([-1 if f is None else f[0] for f in parts.features], lengths)
+        numbers = np.concatenate(
+            [
+                np.full(length, -1) if f is None else f[1]
+                for f, length in zip(parts.features, lengths, strict=True)
+            ]
+        )
+        assert data.element_index is not None
+        nodes = data.elements
+        data.elements = []
+        index = np.full(len(numbers), -1, np.int32)
+        for table in np.unique(tables[numbers >= 0]).tolist():
+            mine = (tables == table) & (numbers >= 0)
+            ids, back = np.unique(numbers[mine], return_inverse=True)
+            index[mine] = len(data.elements) + back
+            for number, row in zip(ids.tolist(), self._rows(table, ids), strict=True):
+                name = next((str(row[k]) for k in _NAMES if row.get(k) not in (None, "")), "")
+                data.elements.append(
+                    Element(f"{table}.{number}", name=name, properties={"Attributes": row})
+                )
+        plain = index < 0
+        used, back = np.unique(data.element_index[plain], return_inverse=True)
+        index[plain] = len(data.elements) + back
+        data.elements += [nodes[n] for n in used.tolist()]
+        data.element_index = index
 
     def _nodes(self) -> Iterator[tuple[int, dict[str, Any], FloatArray]]:
         """Yield number, node and world matrix ``(4, 4)`` of every node with a mesh."""
         nodes = self.document.get("nodes", [])
         scenes = self.document.get("scenes", [])
         if scenes:
-            roots = scenes[_index(self.document.get("scene", 0))].get("nodes", [])
+            roots = scenes[whole(self.document.get("scene", 0))].get("nodes", [])
         else:
             children = {child for node in nodes for child in node.get("children", [])}
             roots = [n for n in range(len(nodes)) if n not in children]
@@ -232,7 +359,7 @@ class _Reader:
         rtc = self.document.get("extensions", {}).get("CESIUM_RTC", {}).get("center")
         if rtc is not None:
             root[:3, 3] = rtc
-        stack = [(_index(n), root) for n in reversed(roots)]
+        stack = [(whole(n), root) for n in reversed(roots)]
         seen: set[int] = set()
         while stack:
             n, parent = stack.pop()
@@ -243,7 +370,7 @@ class _Reader:
             world = parent @ _matrix(node)
             if "mesh" in node:
                 yield n, node, world
-            stack += [(_index(child), world) for child in reversed(node.get("children", []))]
+            stack += [(whole(child), world) for child in reversed(node.get("children", []))]
 
     def _primitive(
         self, primitive: dict[str, Any], matrix: FloatArray, owner: int, first: int, parts: _Parts
@@ -253,41 +380,119 @@ class _Reader:
         mode = primitive.get("mode", 4)
         if any(name in primitive.get("extensions", {}) for name in COMPRESSED):
             raise ValueError(tr("it is compressed in a way that cannot be decoded here"))
-        if mode not in (4, 5, 6) or "POSITION" not in attributes:
+        if mode not in (0, 4, 5, 6) or "POSITION" not in attributes:
             self._skipped += 1
             return 0
-        local = self._accessor(attributes["POSITION"])[:, :3]
-        points = local @ matrix[:3, :3].T + matrix[:3, 3]
-        indices = (
-            self._accessor(primitive["indices"], raw=True)[:, 0].astype(np.int64)
-            if "indices" in primitive
-            else np.arange(len(points))
-        )
+        values, indices = self._values(primitive)
+        points = values("POSITION")[:, :3] @ matrix[:3, :3].T + matrix[:3, 3]
+        if mode == 0:
+            rgba = self._colors(values, attributes, len(points))
+            rgb = {} if rgba is None else {"rgb": rgba[:, :3]}
+            self.clouds.append(PointCloudData(points, rgb))
+            return 0
+        if indices is None:
+            indices = np.arange(len(points))
         triangles = _triangles(indices, mode)
         triangles[(triangles < 0) | (triangles >= len(points))] = -1 - first
         if np.linalg.det(matrix[:3, :3]) < 0:
             triangles = triangles[:, ::-1]  # a mirrored node keeps its outside outside
-        material = _index(primitive.get("material", -1), -1)
+        material = whole(primitive.get("material", -1), -1)
         if material >= len(self.document.get("materials", [])):
             material = -1
         parts.points.append(points)
         parts.triangles.append(triangles + first)
         parts.count += len(triangles)
-        parts.uvs.append(self._uv(attributes, material, len(points)))
-        parts.colors.append(self._colors(attributes, len(points)))
+        parts.uvs.append(self._uv(values, attributes, material, len(points)))
+        parts.colors.append(self._colors(values, attributes, len(points)))
         parts.materials.append(material)
         parts.owners.append(owner)
-        parts.batches.append(self._batches(attributes, triangles, len(points)))
+        parts.batches.append(self._batches(values, attributes, triangles, len(points)))
+        parts.features.append(self._features(values, primitive, triangles, len(points)))
         return len(points)
 
-    def _uv(self, attributes: dict[str, Any], material: int, count: int) -> AnyArray | None:
+    def _values(
+        self, primitive: dict[str, Any]
+    ) -> tuple[Callable[[str], AnyArray], IntArray | None]:
+        """Return how to get an attribute of a primitive, and its corners where it lists them."""
+        attributes = primitive["attributes"]
+        indices = None
+        if "indices" in primitive:
+            indices = primitive["indices"]
+        packed = primitive.get("extensions", {}).get(DRACO)
+        if packed is None:
+            corners = None if indices is None else self.accessor(indices, raw=True)[:, 0]
+            corners = None if corners is None else corners.astype(np.int64)
+            return (lambda name: self.accessor(attributes[name])), corners
+        wanted = {str(k): v for k, v in dict(packed["attributes"]).items() if k in attributes}
+        decoded, triangles = gltf_draco.decode(self.view_bytes(packed["bufferView"])[0], wanted)
+
+        def values(name: str) -> AnyArray:
+            if name not in decoded:
+                return self.accessor(attributes[name])
+            accessor = self.document["accessors"][whole(attributes[name])]
+            return plain_numbers(decoded[name], bool(accessor.get("normalized")))
+
+        return values, triangles.ravel()
+
+    def _features(
+        self,
+        values: Callable[[str], AnyArray],
+        primitive: dict[str, Any],
+        triangles: IntArray,
+        count: int,
+    ) -> tuple[int, IntArray] | None:
+        """Return the property table of a primitive and the feature of each triangle ``(M,)``."""
+        known = primitive.get("extensions", {}).get("EXT_mesh_features", {})
+        described = chosen_ids(known.get("featureIds", ()))
+        if described is None or "propertyTable" not in described:
+            return None
+        safe = np.where((triangles >= 0) & (triangles < count), triangles, 0)
+        try:
+            ids = feature_ids(
+                described,
+                safe,
+                lambda n: values(f"_FEATURE_ID_{n}")[:, 0],
+                lambda texture: self._texture_ids(values, texture, safe),
+            )
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            self.warnings.append(
+                tr("Its features were left out: {why}.", why=str(error).rstrip("."))
+            )
+            return None
+        return whole(described["propertyTable"]), ids
+
+    def _texture_ids(
+        self, values: Callable[[str], AnyArray], texture: dict[str, Any], triangles: IntArray
+    ) -> IntArray:
+        """Return the number in a texture at the middle of each triangle ``(M,)``."""
+        from plumbline.io.images import pixels
+
+        uv = values(f"TEXCOORD_{whole(texture.get('texCoord', 0))}")[:, :2]
+        found = self._texture({"index": texture["index"]})
+        if found is None:
+            raise ValueError(tr("its format cannot be decoded here"))
+        grid = pixels(found.path or found.data or b"")
+        middle = uv[triangles].mean(axis=1) % 1.0
+        column, row = (middle * [grid.shape[1], grid.shape[0]]).astype(np.int64).T
+        ids = np.zeros(len(triangles), np.int64)
+        for place, channel in enumerate(texture.get("channels", [0])):
+            ids |= grid[row, column, whole(channel)].astype(np.int64) << 8 * place
+        return ids
+
+    def _uv(
+        self,
+        values: Callable[[str], AnyArray],
+        attributes: dict[str, Any],
+        material: int,
+        count: int,
+    ) -> AnyArray | None:
         texture = self._texture_info(material) if material >= 0 else None
         transform = (texture or {}).get("extensions", {}).get("KHR_texture_transform", {})
         number = transform.get("texCoord", (texture or {}).get("texCoord", 0))
-        name = f"TEXCOORD_{_index(number)}"
+        name = f"TEXCOORD_{whole(number)}"
         if name not in attributes:
             return None
-        uv = self._accessor(attributes[name])[:, :2]
+        uv = values(name)[:, :2]
         if len(uv) != count:
             raise ValueError(tr("its attributes differ in length"))
         if transform:
@@ -298,10 +503,12 @@ class _Reader:
         # glTF counts from the upper left, MeshData from the lower left.
         return np.column_stack([uv[:, 0], 1.0 - uv[:, 1]]).astype(np.float32)
 
-    def _colors(self, attributes: dict[str, Any], count: int) -> AnyArray | None:
+    def _colors(
+        self, values: Callable[[str], AnyArray], attributes: dict[str, Any], count: int
+    ) -> AnyArray | None:
         if "COLOR_0" not in attributes:
             return None
-        colors = self._accessor(attributes["COLOR_0"])
+        colors = values("COLOR_0")
         if len(colors) != count or colors.shape[1] < 3:
             raise ValueError(tr("its attributes differ in length"))
         rgba = np.full((count, 4), 255, np.uint8)
@@ -311,99 +518,23 @@ class _Reader:
         return rgba
 
     def _batches(
-        self, attributes: dict[str, Any], triangles: IntArray, count: int
+        self,
+        values: Callable[[str], AnyArray],
+        attributes: dict[str, Any],
+        triangles: IntArray,
+        count: int,
     ) -> AnyArray | None:
         """Return the batch of each triangle ``(M, 1)``, that of its first corner."""
         name = next((n for n in ("_BATCHID", "_FEATURE_ID_0") if n in attributes), None)
         if name is None:
             return None
-        batches = self._accessor(attributes[name])[:, :1]
+        batches = values(name)[:, :1]
         if len(batches) != count:
             raise ValueError(tr("its attributes differ in length"))
         first = triangles[:, 0]
         known = (first >= 0) & (first < count)
         numbers: AnyArray = np.where(known[:, None], batches[np.where(known, first, 0)], np.nan)
         return numbers
-
-    def _accessor(self, number: Any, raw: bool = False) -> AnyArray:
-        """Return an accessor as ``(count, width)``: float64, or as stored when `raw`."""
-        accessor = self.document["accessors"][_index(number)]
-        kind = np.dtype(COMPONENTS[accessor["componentType"]])
-        width, count = WIDTHS[accessor["type"]], _index(accessor["count"])
-        if "bufferView" in accessor:
-            values = self._view(accessor["bufferView"], accessor.get("byteOffset", 0), kind,
-                                count, width)  # fmt: skip
-        else:
-            if count * width > 100_000_000:
-                raise ValueError(tr("it asks for more memory than there is"))
-            values = np.zeros((count, width), kind)
-        if "sparse" in accessor:
-            values = self._sparse(values, accessor["sparse"], kind, width)
-        if raw:
-            return values
-        numbers = values.astype(np.float64)
-        if accessor.get("normalized") and kind.kind in "iu":
-            numbers = np.maximum(numbers / np.iinfo(kind).max, -1.0)
-        return numbers
-
-    def _sparse(
-        self, values: AnyArray, sparse: dict[str, Any], kind: np.dtype[Any], width: int
-    ) -> AnyArray:
-        count = _index(sparse["count"])
-        where, what = sparse["indices"], sparse["values"]
-        places = self._view(where["bufferView"], where.get("byteOffset", 0),
-                            np.dtype(COMPONENTS[where["componentType"]]), count, 1)  # fmt: skip
-        values = values.copy()
-        values[places[:, 0].astype(np.int64)] = self._view(
-            what["bufferView"], what.get("byteOffset", 0), kind, count, width
-        )
-        return values
-
-    def _view(
-        self, number: Any, offset: Any, kind: np.dtype[Any], count: int, width: int
-    ) -> AnyArray:
-        """Return ``(count, width)`` numbers of a buffer view; its borders are checked."""
-        raw, stride = self._view_bytes(number)
-        stride = stride or kind.itemsize * width
-        offset = _index(offset)
-        if count == 0:
-            return np.zeros((0, width), kind)
-        if offset + (count - 1) * stride + kind.itemsize * width > len(raw):
-            raise ValueError(tr("an accessor reaches beyond its buffer"))
-        return np.ndarray((count, width), kind, raw, offset, (stride, kind.itemsize))
-
-    def _view_bytes(self, number: Any) -> tuple[bytes, int]:
-        view = self.document["bufferViews"][_index(number)]
-        if "EXT_meshopt_compression" in view.get("extensions", {}):
-            raise ValueError(tr("it is compressed in a way that cannot be decoded here"))
-        raw = self._buffer(_index(view["buffer"]))
-        start, length = _index(view.get("byteOffset", 0)), _index(view["byteLength"])
-        if start + length > len(raw):
-            raise ValueError(tr("a buffer view reaches beyond its buffer"))
-        return raw[start : start + length], _index(view.get("byteStride", 0))
-
-    def _buffer(self, number: int) -> bytes:
-        if number not in self._buffers:
-            buffer = self.document["buffers"][number]
-            uri = buffer.get("uri")
-            if uri is None:
-                self._buffers[number] = self.binary
-            else:
-                raw = self._resource(str(uri))
-                if raw is None:
-                    raise ValueError(tr("its buffer “{name}” is not there", name=str(uri)[-80:]))
-                self._buffers[number] = raw
-        return self._buffers[number]
-
-    def _resource(self, uri: str) -> bytes | None:
-        """Return the bytes of a data URI or of a file in the folder of the model."""
-        file = None if uri.startswith("data:") else self._file(uri)
-        if file is not None:
-            return file.read_bytes() if file.stat().st_size <= MAX_BYTES else None
-        return _data_uri(uri)
-
-    def _file(self, uri: str) -> Path | None:
-        return None if "://" in uri else file_inside(self.path.parent, unquote(uri))
 
     def _texture_info(self, material: int) -> dict[str, Any] | None:
         """Return the texture info of a material's base colour."""
@@ -433,13 +564,13 @@ class _Reader:
         return materials
 
     def _texture(self, info: dict[str, Any]) -> Texture | None:
-        described = self.document["textures"][_index(info["index"])]
+        described = self.document["textures"][whole(info["index"])]
         webp = described.get("extensions", {}).get("EXT_texture_webp", {})
         source = webp.get("source", described.get("source"))
         if source is None:
             self._no_texture("KTX2", tr("its format cannot be decoded here"))
             return None
-        image = self.document["images"][_index(source)]
+        image = self.document["images"][whole(source)]
         name = str(image.get("uri") or image.get("name") or f"image {source}")
         name = name if not name.startswith("data:") else f"image {source}"
         texture = self._image(image)
@@ -454,37 +585,18 @@ class _Reader:
 
     def _image(self, image: dict[str, Any]) -> Texture | None:
         if "bufferView" in image:
-            return Texture(data=bytes(self._view_bytes(image["bufferView"])[0]))
+            return Texture(data=bytes(self.view_bytes(image["bufferView"])[0]))
         uri = str(image.get("uri", ""))
-        if uri.startswith("data:"):
-            raw = _data_uri(uri)
+        if uri.startswith("data:") or self._fetch is not None:
+            raw = self.resource(uri)
             return Texture(data=raw) if raw else None
-        file = self._file(uri)
+        file = self.file(uri)
         return Texture(file) if file is not None else None
 
     def _no_texture(self, name: str, why: str) -> None:
         text = tr("The texture “{name}” was left out: {why}.", name=name[-120:], why=why)
         if text not in self.warnings:
             self.warnings.append(text)
-
-
-def _index(value: Any, lowest: int = 0) -> int:
-    """Return a JSON number that counts something; refuse all others."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise ValueError(tr("it holds a number where none can be: {value}", value=str(value)[:40]))
-    return value
-
-
-def _data_uri(uri: str) -> bytes | None:
-    head, _, text = uri.partition(",")
-    if not head.startswith("data:") or not head.endswith(";base64"):
-        return None
-    try:
-        return base64.b64decode(text, validate=False)
-    except binascii.Error:
-        return None
 
 
 def _matrix(node: dict[str, Any]) -> FloatArray:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
+
+from plumbline.core.data import AnyArray
 from plumbline.core.i18n import tr
 
 #: Formats that are decoded; anything else Pillow knows has no business in a material.
@@ -31,3 +34,16 @@ def image_problem(source: Path | bytes) -> str:
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         return tr("it is too large ({width} × {height} pixels)", width=width, height=height)
     return ""
+
+
+def pixels(source: Path | bytes) -> AnyArray:
+    """Return the channels ``(rows, columns, 4)`` of an image that `image_problem` has passed."""
+    from PIL import Image
+
+    stream = source if isinstance(source, Path) else io.BytesIO(source)
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with Image.open(stream, formats=FORMATS) as image:
+            return np.asarray(image.convert("RGBA"))
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit

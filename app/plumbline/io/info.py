@@ -11,6 +11,7 @@ import numpy as np
 from plumbline.core.crs import crs_text
 from plumbline.core.feedback import Feedback
 from plumbline.core.layer import Layer
+from plumbline.io.address import is_address
 from plumbline.io.registry import load
 
 
@@ -20,8 +21,14 @@ def describe(
     feedback: Feedback | None = None,
     *,
     crs: str | None = None,
+    tiles: tuple[Path, ...] = (),
 ) -> list[dict[str, Any]]:
     """Load a file and describe its layers, one entry each.
+
+    Parameters
+    ----------
+    tiles : tuple of Path
+        Where the shortcut to an address is kept.
 
     Returns
     -------
@@ -34,7 +41,8 @@ def describe(
     InputError
         If the file cannot be read.
     """
-    layers = load(path, options, feedback, crs=crs, digest=False)
+    kept = tiles if is_address(path) else ()
+    layers = load(path, options, feedback, crs=crs, digest=False, tiles=kept)
     return [describe_layer(layer, several=len(layers) > 1) for layer in layers]
 
 

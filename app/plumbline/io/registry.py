@@ -22,6 +22,7 @@ from plumbline.core.errors import InputError, UsageError
 from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, Source, file_sha256
+from plumbline.io.address import is_address, shortcut
 from plumbline.io.fingerprint import WHOLE, fingerprint
 
 if TYPE_CHECKING:
@@ -243,7 +244,24 @@ LOADERS: tuple[LoaderSpec, ...] = (
         shared=(".json",),
         mark=rb'"geometricError"\s*:',
     ),
+    LoaderSpec(
+        "3dtiles-archive",
+        "3D Tiles (.3tz)",
+        (".3tz",),
+        "plumbline.io.tiles3d:load_archive",
+        shared=(".zip",),
+        mark=rb"tileset\.json|3dtilesIndex1",
+    ),
+    LoaderSpec("address", "URL", (".url",), "plumbline.io.address:load_address"),
     LoaderSpec("las", "LAS/LAZ", (".las", ".laz"), "plumbline.io.pointcloud:load_las"),
+    LoaderSpec(
+        "ept",
+        "EPT",
+        (),
+        "plumbline.io.ept:load_ept",
+        shared=(".json",),
+        mark=rb'"hierarchyType"\s*:',
+    ),
     LoaderSpec("e57", "E57", (".e57",), "plumbline.io.e57:load_e57"),
     LoaderSpec("pcd", "PCD", (".pcd",), "plumbline.io.pcd:load_pcd"),
     LoaderSpec(
@@ -384,7 +402,7 @@ def loader_for(path: Path) -> LoaderSpec:
 
 
 #: The file by which a folder of tiles is opened.
-ENTRANCES = ("metadata.xml", "tileset.json")
+ENTRANCES = ("metadata.xml", "tileset.json", "ept.json")
 
 
 def entrance(path: Path) -> Path:
@@ -424,7 +442,7 @@ def load(
     Parameters
     ----------
     path : Path
-        The file.
+        The file; or an address on the local network, for which a shortcut is kept in `tiles`.
     options : mapping, optional
         Options of the loader, as text or values.
     feedback : Feedback, optional
@@ -456,6 +474,8 @@ def load(
     MissingCrsError
         If a project CRS is wanted and neither the file nor the user states the file's.
     """
+    if is_address(path):
+        path = shortcut(str(path), tiles)
     path = entrance(Path(path).expanduser().absolute())
     feedback = feedback or Feedback()
     spec = loader_for(path)

@@ -1,4 +1,4 @@
-"""3D Tiles 1.0 and 1.1 from a folder: explicit, external and implicit trees.
+"""3D Tiles 1.0 and 1.1 from a folder, an archive or the local network, trees of every kind.
 
 Every coordinate is brought into the axes of the tileset in float64. Where those are the earth's
 (a region, or numbers of the size of the earth's radius), the CRS is geocentric WGS 84, EPSG:4978;
@@ -14,9 +14,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from plumbline.core.layer import Layer, LayerKind
 from plumbline.core.tiles import Content, Tile, TilesData, TileSource, join
 from plumbline.io.base import damaged, reading
 from plumbline.io.registry import LoadContext
-from plumbline.io.tiles3d_content import MAX_BYTES, read_content, unpacked
+from plumbline.io.stores import FolderStore, HttpStore, Store, ZipStore
+from plumbline.io.tiles3d_content import read_content, unpacked
 from plumbline.io.tiles3d_implicit import Implicit, Subtree, filled, morton, read_subtree
 
 TITLE = "3D Tiles"
@@ -36,6 +37,10 @@ TITLE = "3D Tiles"
 MAX_EXTERNAL, MAX_DEPTH = 32, 200
 #: Subtrees and tilesets that are kept.
 CACHE = 256
+#: What a damaged branch raises.
+BROKEN = (
+    OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, UserError,
+)  # fmt: skip
 #: Numbers beyond this are no local plane but the earth, metres.
 EARTH = 3_000_000.0
 
@@ -48,8 +53,8 @@ class _Node:
     ----------
     matrix : (4, 4) float64
         From the tile's axes to the tileset's.
-    base : Path
-        Folder that its URIs are relative to.
+    base : str
+        Folder in the store that its URIs are relative to.
     implicit, level, place
         How it is divided and where it is in that; None for an explicit tile.
     volume : dict
@@ -59,10 +64,10 @@ class _Node:
     tile: Tile
     body: dict[str, Any]
     matrix: FloatArray
-    base: Path
+    base: str
     up: str
     depth: int
-    chain: tuple[Path, ...]
+    chain: tuple[str, ...]
     contents: tuple[str, ...]
     implicit: Implicit | None = None
     level: int = 0
@@ -71,16 +76,24 @@ class _Node:
 
 
 class TilesetSource(TileSource):
-    """Tiles of a ``tileset.json``."""
+    """Tiles of a ``tileset.json``.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    store : Store
+        Where its files lie.
+    name : str
+        The tileset in it.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
         super().__init__()
-        self.root = path.parent.resolve()
+        self.store, self.name = store, name
         self._nodes: dict[str, _Node] = {}
-        self._cache: OrderedDict[Path, Any] = OrderedDict()
+        self._cache: OrderedDict[str, Any] = OrderedDict()
         self._lock = threading.Lock()
-        document = self._document(path)
-        first = self._node(document, document["root"], "0", np.eye(4), path, (path,), 0, None)
+        document = self.document(name)
+        first = self._node(document, document["root"], "0", np.eye(4), name, (name,), 0, None)
         self._roots = (first.tile,)
 
     def roots(self) -> tuple[Tile, ...]:
@@ -92,7 +105,7 @@ class TilesetSource(TileSource):
         node = self._nodes[tile.id]
         try:
             return tuple(child.tile for child in self._children(node))
-        except (OSError, ValueError, KeyError, TypeError, UserError) as error:
+        except BROKEN as error:
             self._leave_out(node, error)
             return ()
 
@@ -103,14 +116,16 @@ class TilesetSource(TileSource):
         clouds: list[PointCloudData] = []
         for uri in node.contents:
             try:
-                path = self._inside(node.base, uri)
-                found = read_content(self._bytes(path), path, node.up)
-            except (OSError, ValueError, KeyError, TypeError, IndexError, UserError) as error:
+                name = self.store.resolve(node.base, uri)
+                found = self._read(name, node.up)
+            except BROKEN as error:
                 self._leave_out(node, error, uri)
                 continue
-            for mesh in found[0]:
-                for element in mesh.elements:
-                    element.id = f"{path.relative_to(self.root).as_posix()}#{element.id}"
+            said = self._said(node, uri)
+            for element in (e for mesh in found[0] for e in mesh.elements):
+                element.id = f"{name}#{element.id}"
+                if said:
+                    element.properties = {**element.properties, "Tile": said}
             meshes += found[0]
             clouds += found[1]
             for text in found[2]:
@@ -123,6 +138,36 @@ class TilesetSource(TileSource):
             return meshes[0] if len(meshes) == 1 else join(meshes)
         return clouds[0] if clouds else None
 
+    def _said(self, node: _Node, uri: str) -> dict[str, Any]:
+        """Return the metadata that a tileset states for a tile, its content and its group."""
+        if node.implicit is not None:
+            return {}
+        body = node.body
+        contents = [body.get("content"), *(body.get("contents") or ())]
+        content = next((c for c in contents if isinstance(c, dict) and uri in c.values()), {})
+        groups = self.document(node.chain[-1]).get("groups") or []
+        number = content.get("group")
+        said: dict[str, Any] = {}
+        group = groups[number] if isinstance(number, int) and 0 <= number < len(groups) else None
+        for one in (group, body.get("metadata"), content.get("metadata")):
+            if isinstance(one, dict) and isinstance(one.get("properties"), dict):
+                said |= one["properties"]
+        return said
+
+    def _read(self, name: str, up: str) -> tuple[list[MeshData], list[PointCloudData], list[str]]:
+        """Return what a file holds; one that does not lie in a folder names others of its store."""
+        local = self.store.local(name)
+        raw = self.store.read(name)
+        if local is not None:
+            return read_content(raw, local, up)
+        folder = _folder(name)
+        return read_content(
+            raw,
+            Path(PurePosixPath(name).name),
+            up,
+            fetch=lambda uri: self.store.read(self.store.resolve(folder, uri)),
+        )
+
     # -- nodes -------------------------------------------------------------------------------
 
     def _node(
@@ -131,8 +176,8 @@ class TilesetSource(TileSource):
         body: dict[str, Any],
         name: str,
         parent: FloatArray,
-        path: Path,
-        chain: tuple[Path, ...],
+        path: str,
+        chain: tuple[str, ...],
         depth: int,
         inherited: _Node | None,
     ) -> _Node:
@@ -162,7 +207,7 @@ class TilesetSource(TileSource):
         up = str(document.get("asset", {}).get("gltfUpAxis", "y")).lower()
         place = () if implicit is None else (0,) * (2 if implicit.branches == 4 else 3)
         node = _Node(
-            tile, body, matrix, path.parent, up, depth, chain, drawn, implicit, 0, place, volume
+            tile, body, matrix, _folder(path), up, depth, chain, drawn, implicit, 0, place, volume
         )
         if implicit is not None:
             node = self._implicit_root(node)
@@ -175,22 +220,33 @@ class TilesetSource(TileSource):
         if node.implicit is not None:
             yield from self._implicit_children(node)
             return
-        document = self._document(node.chain[-1])
+        document = self.document(node.chain[-1])
         path, chain = node.chain[-1], node.chain
         for n, body in enumerate(node.body.get("children") or ()):
             name = f"{node.tile.id}/{n}"
-            yield self._node(document, body, name, node.matrix, path, chain, node.depth + 1, node)
+            try:
+                yield self._node(
+                    document, body, name, node.matrix, path, chain, node.depth + 1, node
+                )
+            except BROKEN as error:
+                self._leave_out(node, error, name)
         for uri in filter(_is_tileset, _uris(node.body)):
-            outer = self._inside(node.base, str(uri))
-            if outer in chain or len(chain) > MAX_EXTERNAL:
-                self.note(tr("“{name}” refers to itself.", name=outer.name))
-                continue
-            inner = self._document(outer)
-            name = f"{node.tile.id}/{outer.relative_to(self.root).as_posix()}"
-            yield self._node(
-                inner, inner["root"], name, node.matrix, outer, (*chain, outer), node.depth + 1,
-                node,
-            )  # fmt: skip
+            try:
+                yield from self._outer(node, uri)
+            except BROKEN as error:
+                self._leave_out(node, error, uri)
+
+    def _outer(self, node: _Node, uri: str) -> Iterator[_Node]:
+        """Yield the root of a tileset that a tile names."""
+        outer = self.store.resolve(node.base, uri)
+        if outer in node.chain or len(node.chain) > MAX_EXTERNAL:
+            self.note(tr("“{name}” refers to itself.", name=outer))
+            return
+        inner, chain = self.document(outer), (*node.chain, outer)
+        name = f"{node.tile.id}/{outer}"
+        yield self._node(
+            inner, inner["root"], name, node.matrix, outer, chain, node.depth + 1, node
+        )
 
     # -- implicit trees ------------------------------------------------------------------------
 
@@ -198,7 +254,7 @@ class TilesetSource(TileSource):
         """Give the root of an implicit tree its content, if its subtree says that it has one."""
         try:
             return self._with_content(node, self._subtree(node, 0, node.place), 0)
-        except (OSError, ValueError, KeyError, TypeError, UserError) as error:
+        except BROKEN as error:
             self._leave_out(node, error)
             return node
 
@@ -213,14 +269,14 @@ class TilesetSource(TileSource):
     def _subtree(self, node: _Node, level: int, place: tuple[int, ...]) -> Subtree:
         tiling = node.implicit
         assert tiling is not None
-        path = self._inside(node.base, filled(tiling.subtrees, level, place))
+        path = self.store.resolve(node.base, filled(tiling.subtrees, level, place))
         with self._lock:
             if path in self._cache:
                 self._cache.move_to_end(path)
                 known: Subtree = self._cache[path]
                 return known
-        with reading(path, TITLE):
-            subtree = read_subtree(unpacked(self._bytes(path)), tiling)
+        with reading(Path(path), TITLE):
+            subtree = read_subtree(unpacked(self.store.read(path)), tiling)
         self._keep(path, subtree)
         return subtree
 
@@ -288,35 +344,21 @@ class TilesetSource(TileSource):
 
     # -- files ---------------------------------------------------------------------------------
 
-    def _inside(self, base: Path, uri: str) -> Path:
-        """Return the file that a URI names; it must lie in the folder of the tileset."""
-        name = unquote(uri.partition("?")[0].partition("#")[0])
-        if "://" in name or name.startswith(("/", "\\")) or ":" in name[:2]:
-            raise ValueError(tr("“{name}” is not in the folder of the tileset", name=name[-80:]))
-        path = (base / name.replace("\\", "/")).resolve()
-        if not path.is_relative_to(self.root):
-            raise ValueError(tr("“{name}” is not in the folder of the tileset", name=name[-80:]))
-        return path
-
-    def _bytes(self, path: Path) -> bytes:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(tr("it is larger than 1 GiB"))
-        return path.read_bytes()
-
-    def _document(self, path: Path) -> dict[str, Any]:
+    def document(self, name: str) -> dict[str, Any]:
+        """Return a tileset as it is stated."""
         with self._lock:
-            if path in self._cache:
-                self._cache.move_to_end(path)
-                known: dict[str, Any] = self._cache[path]
+            if name in self._cache:
+                self._cache.move_to_end(name)
+                known: dict[str, Any] = self._cache[name]
                 return known
-        with reading(path, TITLE):
-            document = json.loads(unpacked(self._bytes(path)).decode("utf-8-sig"))
+        with reading(Path(name), TITLE):
+            document = json.loads(unpacked(self.store.read(name)).decode("utf-8-sig"))
             if not isinstance(document, dict) or not isinstance(document.get("root"), dict):
                 raise ValueError(tr("it holds no tree of tiles"))
-        self._keep(path, document)
+        self._keep(name, document)
         return document
 
-    def _keep(self, path: Path, what: Any) -> None:
+    def _keep(self, path: str, what: Any) -> None:
         with self._lock:
             self._cache[path] = what
             while len(self._cache) > CACHE:
@@ -329,6 +371,10 @@ class TilesetSource(TileSource):
 
 
 # -- small parts -----------------------------------------------------------------------------------
+
+
+def _folder(name: str) -> str:
+    return PurePosixPath(name).parent.as_posix().removeprefix(".").removeprefix("/")
 
 
 def _uris(body: dict[str, Any]) -> Iterator[str]:
@@ -385,7 +431,7 @@ def _bounds(volume: dict[str, Any], matrix: FloatArray) -> Bounds:
         signs = np.array([[a, b, c] for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)])
         corners = _through(matrix, numbers[:3] + signs @ axes)
     box = Bounds.of(corners)
-    if box is None or not np.isfinite(box.as_list()).all() or box.diagonal > 1e9:
+    if box is None or not np.abs(box.as_list()).max() < 1e9:
         raise ValueError(tr("its box is not finite"))
     return box
 
@@ -432,31 +478,60 @@ def _part(volume: dict[str, Any], step: tuple[int, ...]) -> dict[str, Any]:
 
 def load_tileset(path: Path, context: LoadContext) -> list[Layer]:
     """Read a ``tileset.json`` as one layer of tiles."""
+    name = path.parent.name if path.name == "tileset.json" else path.stem
+    return [tileset_layer(path, FolderStore(path.parent), path.name, name, context)]
+
+
+def load_archive(path: Path, context: LoadContext) -> list[Layer]:
+    """Read the tileset in an archive (``.3tz``, ``.zip``) as one layer of tiles."""
     with reading(path, TITLE):
-        source = TilesetSource(path)
+        store = ZipStore(path)
+        sets = [name for name in store.names if name.split("/")[-1].lower() == "tileset.json"]
+        if not sets:
+            raise ValueError(tr("it holds no tree of tiles"))
+    # The outermost one names the others.
+    entrance = min(sets, key=lambda name: (name.count("/"), name))
+    return [tileset_layer(path, store, entrance, path.stem, context)]
+
+
+def tileset_of_address(path: Path, url: str, context: LoadContext) -> list[Layer]:
+    """Read a tileset at an address on the local network as one layer of tiles."""
+    name = PurePosixPath(urlsplit(url).path).name or "tileset.json"
+    return [tileset_layer(path, HttpStore(url), unquote(name), path.stem, context)]
+
+
+def tileset_layer(
+    path: Path, store: Store, entrance: str, name: str, context: LoadContext
+) -> Layer:
+    """Return the layer of a tileset in a store.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds no tiles.
+    """
+    with reading(path, TITLE):
+        source = TilesetSource(store, entrance)
+        document = source.document(entrance)
     (root,) = source.roots()
-    version = str(source._document(path).get("asset", {}).get("version", ""))
-    earth = "region" in (source._document(path)["root"].get("boundingVolume") or {})
+    stated = document.get("asset")
+    version = str(stated.get("version", "")) if isinstance(stated, dict) else ""
+    earth = "region" in (document["root"].get("boundingVolume") or {})
     earth = earth or float(np.abs(root.bounds.as_list()).max()) > EARTH
     counts = {"tiles": sum(1 for _ in _listed(source, root, context))}
-    content = [n for n in source.notes if n]
     if counts["tiles"] == 0:
-        raise damaged(path, TITLE, content[0] if content else tr("it holds no tree of tiles"))
+        raise damaged(path, TITLE, source.notes[0] if source.notes else _no_tiles())
     metadata: dict[str, Any] = {"format": TITLE, "version": version}
+    crs = parse_crs("EPSG:4978") if earth else None
     if earth:
         metadata["crs_source"] = tr("3D Tiles are geocentric")
-    name = path.parent.name if path.name == "tileset.json" else path.stem
-    return [
-        Layer(
-            name,
-            name,
-            LayerKind.TILES,
-            TilesData(source, counts),
-            parse_crs("EPSG:4978") if earth else None,
-            metadata=metadata,
-            warnings=list(source.notes),
-        )
-    ]
+    data = TilesData(source, counts)
+    notes = list(source.notes)
+    return Layer(name, name, LayerKind.TILES, data, crs, metadata=metadata, warnings=notes)
+
+
+def _no_tiles() -> str:
+    return tr("it holds no tree of tiles")
 
 
 #: Tiles that are counted; larger trees are told as they are met.

@@ -10,7 +10,7 @@ import gzip
 import io
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ import numpy as np
 from plumbline.core.data import AnyArray, Element, FloatArray, MeshData, PointCloudData
 from plumbline.core.i18n import tr
 from plumbline.core.tiles import join
+from plumbline.io import gltf_draco
 from plumbline.io.base import file_inside
 from plumbline.io.gltf import read_gltf
+from plumbline.io.stores import MAX_BYTES
 
-#: Largest content, packed or not; tiles are megabytes.
-MAX_BYTES = 1 << 30
+#: Returns the bytes of a file that a content names, where they do not lie in a folder.
+Fetch = Callable[[str], bytes]
 #: Tiles inside tiles.
 MAX_DEPTH = 8
 #: Copies of one model that a tile may place.
@@ -48,7 +50,7 @@ def unpacked(raw: bytes) -> bytes:
 
 
 def read_content(
-    raw: bytes, path: Path, up: str = "y", depth: int = 0
+    raw: bytes, path: Path, up: str = "y", depth: int = 0, fetch: Fetch | None = None
 ) -> tuple[list[MeshData], list[PointCloudData], list[str]]:
     """Return the meshes and clouds of a tile's content, and what was left out.
 
@@ -58,6 +60,8 @@ def read_content(
         File that it came out of; other files are looked for in its folder only.
     up : str
         Axis that points up in its glTF.
+    fetch : callable, optional
+        Returns the bytes of a file that it names, where they do not lie in a folder.
 
     Raises
     ------
@@ -67,30 +71,37 @@ def read_content(
     raw = unpacked(raw)
     magic = raw[:4]
     if magic == b"b3dm":
-        mesh, notes = _b3dm(raw, path, up)
-        return [mesh], [], notes
+        return _b3dm(raw, path, up, fetch)
     if magic == b"i3dm":
-        mesh, notes = _i3dm(raw, path, up)
+        mesh, notes = _i3dm(raw, path, up, fetch)
         return [mesh], [], notes
     if magic == b"pnts":
         return [], [_pnts(raw)], []
     if magic == b"cmpt":
-        return _cmpt(raw, path, up, depth)
+        return _cmpt(raw, path, up, depth, fetch)
     if magic == b"glTF" or raw.lstrip()[:1] == b"{":
-        mesh, notes = _gltf(raw, path, up)
-        return [mesh], [], notes
+        return _gltf(raw, path, up, fetch)
     raise ValueError(tr("its content is of no known kind"))
 
 
-def _gltf(raw: bytes, path: Path, up: str) -> tuple[MeshData, list[str]]:
-    mesh, notes = read_gltf(raw, path)
+def _gltf(
+    raw: bytes, path: Path, up: str, fetch: Fetch | None
+) -> tuple[list[MeshData], list[PointCloudData], list[str]]:
+    mesh, clouds, notes = read_gltf(raw, path, fetch)
+    meshes = [] if mesh is None else [mesh]
+    for one in meshes:
+        one.vertices = _upright(one.vertices, up)
+    for cloud in clouds:
+        cloud.points = _upright(cloud.points, up)
+    return meshes, clouds, notes
+
+
+def _upright(points: FloatArray, up: str) -> FloatArray:
+    """Return points ``(N, 3)`` of a glTF with z up."""
+    x, y, z = points.T
     if up == "y":
-        x, y, z = mesh.vertices.T
-        mesh.vertices = np.column_stack([x, -z, y])
-    elif up == "x":
-        x, y, z = mesh.vertices.T
-        mesh.vertices = np.column_stack([-y, x, z])
-    return mesh, notes
+        return np.column_stack([x, -z, y])
+    return np.column_stack([-y, x, z]) if up == "x" else points
 
 
 class _Head:
@@ -197,17 +208,26 @@ def _name(row: dict[str, Any]) -> str:
 # -- kinds -----------------------------------------------------------------------------------------
 
 
-def _b3dm(raw: bytes, path: Path, up: str) -> tuple[MeshData, list[str]]:
+def _b3dm(
+    raw: bytes, path: Path, up: str, fetch: Fetch | None
+) -> tuple[list[MeshData], list[PointCloudData], list[str]]:
     head = _Head(raw)
-    mesh, notes = _gltf(head.rest, path, up)
-    mesh.vertices = mesh.vertices + head.center()
-    count = head.number("BATCH_LENGTH")
-    return with_batches(mesh, batch_rows(head.batch, head.batch_binary, count)), notes
+    meshes, clouds, notes = _gltf(head.rest, path, up, fetch)
+    rows = batch_rows(head.batch, head.batch_binary, head.number("BATCH_LENGTH"))
+    for mesh in meshes:
+        mesh.vertices = mesh.vertices + head.center()
+        with_batches(mesh, rows)
+    for cloud in clouds:
+        cloud.points = cloud.points + head.center()
+    return meshes, clouds, notes
 
 
 def _pnts(raw: bytes) -> PointCloudData:
     head = _Head(raw)
     count = head.number("POINTS_LENGTH")
+    packed_all = dict(head.feature.get("extensions") or {}).get("3DTILES_draco_point_compression")
+    if packed_all is not None:
+        return _draco_points(head, packed_all, count)
     points = head.array("POSITION", "<f4", 3, count)
     if points is None:
         steps = head.array("POSITION_QUANTIZED", "<u2", 3, count)
@@ -232,17 +252,30 @@ def _pnts(raw: bytes) -> PointCloudData:
     return PointCloudData(points.astype(np.float64) + head.center(), attributes)
 
 
-def _i3dm(raw: bytes, path: Path, up: str) -> tuple[MeshData, list[str]]:
+def _draco_points(head: _Head, packed: dict[str, Any], count: int) -> PointCloudData:
+    """Return points that are compressed with Draco, ``3DTILES_draco_point_compression``."""
+    start, length = int(packed["byteOffset"]), int(packed["byteLength"])
+    if start < 0 or length < 0 or start + length > len(head.feature_binary):
+        raise ValueError(tr("it is cut off"))
+    wanted = {k: v for k, v in packed["properties"].items() if k in ("POSITION", "RGB", "RGBA")}
+    raw = head.feature_binary[start : start + length]
+    found, _ = gltf_draco.decode(raw, wanted)
+    if len(found["POSITION"]) != count:
+        raise ValueError(tr("its attributes differ in length"))
+    colors = found.get("RGB", found.get("RGBA"))
+    attributes = {} if colors is None else {"rgb": colors[:, :3].astype(np.uint8)}
+    return PointCloudData(found["POSITION"].astype(np.float64) + head.center(), attributes)
+
+
+def _i3dm(raw: bytes, path: Path, up: str, fetch: Fetch | None) -> tuple[MeshData, list[str]]:
     head = _Head(raw, 32)
     form = struct.unpack_from("<I", raw, 28)[0]
     model = head.rest
     if form == 0:
         name = head.rest.rstrip(b"\0 ").decode("utf-8", "replace")
-        file = None if "://" in name else file_inside(path.parent, name)
-        if file is None or file.stat().st_size > MAX_BYTES:
-            raise ValueError(tr("its model “{name}” is not there", name=name[-80:]))
-        model = file.read_bytes()
-    mesh, notes = _gltf(unpacked(model), path, up)
+        model = _model(name, path, fetch)
+    meshes, _, notes = _gltf(unpacked(model), path, up, fetch)
+    mesh = join(meshes)
     count = head.number("INSTANCES_LENGTH")
     if count > MAX_INSTANCES or count * len(mesh.triangles) > 50_000_000:
         raise ValueError(tr("it places its model {n} times", n=count))
@@ -252,6 +285,16 @@ def _i3dm(raw: bytes, path: Path, up: str) -> tuple[MeshData, list[str]]:
     if rows:
         joined.scalars["batch"] = np.repeat(np.arange(count), len(mesh.triangles)).astype(float)
     return with_batches(joined, rows), notes
+
+
+def _model(name: str, path: Path, fetch: Fetch | None) -> bytes:
+    """Return the model that a tile names."""
+    if fetch is not None:
+        return fetch(name)
+    file = None if "://" in name else file_inside(path.parent, name)
+    if file is None or file.stat().st_size > MAX_BYTES:
+        raise ValueError(tr("its model “{name}” is not there", name=name[-80:]))
+    return file.read_bytes()
 
 
 def _instances(head: _Head, count: int) -> Iterator[FloatArray]:
@@ -292,7 +335,7 @@ def _copy(mesh: MeshData, matrix: FloatArray) -> MeshData:
 
 
 def _cmpt(
-    raw: bytes, path: Path, up: str, depth: int
+    raw: bytes, path: Path, up: str, depth: int, fetch: Fetch | None
 ) -> tuple[list[MeshData], list[PointCloudData], list[str]]:
     if depth >= MAX_DEPTH:
         raise ValueError(tr("its structure is damaged"))
@@ -307,7 +350,7 @@ def _cmpt(
         size = struct.unpack_from("<I", raw, at + 8)[0]
         if size < 12 or at + size > len(raw):
             raise ValueError(tr("it is cut off"))
-        inner = read_content(raw[at : at + size], path, up, depth + 1)
+        inner = read_content(raw[at : at + size], path, up, depth + 1, fetch)
         meshes += inner[0]
         clouds += inner[1]
         notes += inner[2]
