@@ -8,13 +8,11 @@ its day as a bar of lit and dark.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtGui import QHideEvent, QShowEvent
 
 from plumbline.api import (
@@ -31,7 +29,7 @@ from plumbline.api import (
     tr,
 )
 from plumbline.ui_kit.analysis_panel import AnalysisPanel
-from plumbline.ui_kit.context import Mark, ToolContext
+from plumbline.ui_kit.context import Mark, Running, ToolContext
 from plumbline.ui_kit.editors import SuggestEditor
 from plumbline.ui_kit.field_specs import Editor, FieldSpec
 from plumbline.ui_kit.labels import label
@@ -40,6 +38,7 @@ from plumbline.ui_kit.run_history import Run
 from plumbline.ui_kit.scene_editors import ReceiversEditor
 from plumbline.ui_kit.theme import current_theme
 from plumbline.ui_kit.time_bar import DAY, DAYS, LitBar, TimeBar, clock_text
+from plumbline_sunlight.sun_path import PATH_STEP, SunPath
 from plumbline_sunlight.words import WORDS
 
 POSITION, HOURS, SHADOW = "sunlight.position", "sunlight.hours", "sunlight.shadow"
@@ -59,45 +58,12 @@ CELL = "cell"
 OFF_FACE = 0.02
 #: Dark periods that are listed beside the bar of a day.
 BLOCKERS = 5
-#: Minutes between the places of the sun that its path is drawn through.
-PATH_STEP = 5.0
+#: For which a picture of an animation stands, seconds.
+PICTURE = 0.1
 #: Hours at which colours change: those that codes ask for, where no pack says its own; more sun.
 CODES, ABOVE = (1.0, 2.0, 3.0), (4.0, 6.0)
 #: Longitudes in which clocks show Beijing time although the sun may differ.
 CHINA = (73.0, 135.5)
-
-
-@dataclass(frozen=True)
-class SunPath:
-    """The sun through a day: minutes from midnight; degrees, azimuths without a jump at north."""
-
-    day: date
-    minutes: NDArray[np.float64]
-    azimuth_true: NDArray[np.float64]
-    azimuth_grid: NDArray[np.float64]
-    elevation: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, day: date, result: Result) -> SunPath:
-        """Return the path that `sunlight.position` gives as a series from midnight."""
-        table = result.tables["series"]
-        columns = dict(zip(table.columns, zip(*table.rows, strict=True), strict=True))
-        count = len(table.rows)
-        return cls(
-            day,
-            np.arange(count) * PATH_STEP,
-            np.unwrap(np.array(columns["azimuth_true"]), period=360.0),
-            np.unwrap(np.array(columns["azimuth_grid"]), period=360.0),
-            np.array(columns["elevation_apparent"]),
-        )
-
-    def at(self, minutes: float) -> tuple[float, float, float]:
-        """Return azimuth to true and to grid north and the elevation at a minute."""
-        true, grid, elevation = (
-            float(np.interp(minutes, self.minutes, values))
-            for values in (self.azimuth_true, self.azimuth_grid, self.elevation)
-        )
-        return true % 360.0, grid % 360.0, elevation
 
 
 class SunlightPanel(AnalysisPanel):
@@ -119,6 +85,8 @@ class SunlightPanel(AnalysisPanel):
         self.bar = TimeBar()
         self.bar.changed.connect(lambda _day, _minutes: self._time_changed())
         self.bar.standard_day_requested.connect(self._standard_day)
+        self.bar.film_requested.connect(self._film_requested)
+        self._film: Running | None = None
         self._day_name = label("", "caption")
         self._day = LitBar()
         self._day.clicked.connect(self._minute_clicked)
@@ -276,6 +244,40 @@ class SunlightPanel(AnalysisPanel):
             )
         )
 
+    def _film_requested(self, wanted: bool) -> None:
+        """Take the day from sunrise to sunset at the speed of the bar, or give that up."""
+        if self._film is not None:
+            self._film.cancel()
+        path = self._sun_path
+        if not wanted or path is None or path.day != self.bar.day:
+            self._film_ended(self.bar.minutes)
+            return
+        rise, fall = self.bar.light or (0.0, DAY)
+        pictures = np.arange(rise, fall, self.bar.speed * PICTURE)
+
+        def show(n: int) -> str:
+            self.bar.set_minutes(float(pictures[n]))
+            self._move_sun()
+            return f"{path.day}  {clock_text(self.bar.minutes)}"
+
+        self.bar.set_filming(True)
+        ended = partial(self._film_ended, self.bar.minutes)
+        name = f"{tr('Sunlight')} {path.day}"
+        try:
+            film = self.context.film(name, len(pictures), PICTURE, show, ended)
+        except UserError as error:
+            self._message.show_message(str(error), "bad")
+            film = None
+        self._film = film if film is not None and not film.finished else None
+        if self._film is None:
+            ended()
+
+    def _film_ended(self, minutes: float) -> None:
+        self._film = None
+        self.bar.set_filming(False)
+        self.bar.set_minutes(minutes)
+        self._move_sun()
+
     def _path_found(self, day: date, result: Result) -> None:
         self._sun_path = SunPath.of(day, result)
         rise, fall = (self._minute(result.values[n].value) for n in ("sunrise", "sunset"))
@@ -303,6 +305,8 @@ class SunlightPanel(AnalysisPanel):
         """Switch the sun off."""
         super().hideEvent(event)
         self.bar.stop()
+        if self._film is not None:
+            self._film.cancel()
         self.context.canvas.clear_marks(CELL)
         self.context.show_bar(None)
         self.context.canvas.set_sun(None)

@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QApplication
 from sightline_scenes import X, Y, bodies, box
 from tool_context import FakeContext
 
-from plumbline.api import Georeference, Scene
+from plumbline.api import Georeference, Scene, SunlightPack, load_pack
 from plumbline.core.i18n import translator
+from plumbline.ui_kit.time_bar import clock_text
 from plumbline_sunlight.panel import SunlightPanel
 from plumbline_sunlight.words import WORDS
 
@@ -158,3 +159,34 @@ def test_every_word_is_translated(panel: SunlightPanel) -> None:
     translator.set_language("zh_CN")
     shown: set[Any] = {panel.word(name) for name in WORDS}
     assert not {text for text in shown if text.isascii()}
+
+
+def test_the_day_is_filmed_from_sunrise_to_sunset(
+    panel: SunlightPanel, context: FakeContext
+) -> None:
+    panel.bar.set_minutes(600.0)
+    panel.bar._film.click()
+    ((name, seconds, pictures),) = context.films
+    assert str(panel.bar.day) in name
+    # At 30 minutes of the day in a second, each picture is three minutes on.
+    assert seconds == 0.1
+    rise, fall = panel.bar.light or (0.0, 0.0)
+    assert len(pictures) == int((fall - rise) / 3) + 1
+    captions, suns = zip(*pictures, strict=True)
+    assert captions[0].endswith(clock_text(rise))
+    assert captions[-1].endswith(clock_text(rise + 3 * (len(pictures) - 1)))
+    azimuths = [sun[0] for sun in suns]
+    assert azimuths == sorted(azimuths), "from east to west"
+    assert min(sun[1] for sun in suns) > -1
+    assert panel.bar.minutes == 600, "the hand is back"
+    assert not panel.bar._film.isChecked()
+    assert panel.bar.scale.isEnabled()
+
+
+def test_colours_of_hours_cut_where_the_pack_asks(panel: SunlightPanel) -> None:
+    panel.choose("sunlight.hours")
+    panel.form.set_values({"pack": "hangzhou"})
+    asked = {one.hours for one in load_pack("hangzhou", SunlightPack).thresholds}
+    assert set(panel._breaks()) == asked | {hours for hours in (4, 6) if hours > max(asked)}
+    panel.form.set_values({"pack": None})
+    assert panel._breaks() == (1, 2, 3, 4, 6)

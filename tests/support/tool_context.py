@@ -132,6 +132,8 @@ class FakeContext:
         self.exported: list[Result] = []
         self.bar: Any = None
         self.charts: list[tuple[str, Any]] = []
+        #: Name, seconds for each picture, and what each showed.
+        self.films: list[tuple[str, float, list[tuple[str, Any]]]] = []
         self.previews: list[tuple[str, str, dict[str, Any]]] = []
 
     def run(
@@ -175,6 +177,18 @@ class FakeContext:
 
     def export(self, result: Result) -> None:
         self.exported.append(result)
+
+    def film(
+        self,
+        name: str,
+        count: int,
+        seconds: float,
+        show: Callable[[int], str],
+        ended: Callable[[], object],
+    ) -> None:
+        """Take all pictures at once; they are told as caption and sun."""
+        self.films.append((name, seconds, [(show(n), self.canvas.sun) for n in range(count)]))
+        ended()
 
     def show_chart(self, title: str, chart: Any) -> None:
         self.charts.append((title, chart))

@@ -39,6 +39,8 @@ class ToolChannel(QObject):
         self._canvas = canvas
         self._sun: tuple[float | None, float] = (None, 0.0)
         self._lately = QElapsedTimer()
+        #: Every sun is drawn finely, however fast one follows the other.
+        self.fine = False
         self._light = QTimer(self)
         self._light.setInterval(STEP)
         self._light.setSingleShot(True)
@@ -97,7 +99,10 @@ class ToolChannel(QObject):
         self._canvas.frame(bounds)
 
     def picture(self) -> bytes:
-        """Return what the canvas shows as PNG."""
+        """Return what the canvas shows as PNG, with the sun that was asked for last."""
+        if self._light.isActive():
+            self._light.stop()
+            self._set_sun()
         buffer = QBuffer()
         buffer.open(QBuffer.OpenModeFlag.WriteOnly)
         self._canvas.interactor.grabFramebuffer().save(buffer, "PNG")
@@ -121,7 +126,8 @@ class ToolChannel(QObject):
 
     def _set_sun(self) -> None:
         # A sun that moves is drawn as fast as a camera that moves, and finely when it rests.
-        if self._sun[0] is not None and self._lately.isValid() and self._lately.elapsed() < WHILE:
+        lately = self._lately.isValid() and self._lately.elapsed() < WHILE
+        if self._sun[0] is not None and lately and not self.fine:
             self._canvas.stir()
         self._lately.start()
         for view in self._canvas.views:

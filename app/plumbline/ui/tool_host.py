@@ -34,6 +34,7 @@ from plumbline.services.plugins import PanelManifest
 from plumbline.services.tasks import Task, TaskRunner
 from plumbline.ui.canvas import Canvas, ToolChannel
 from plumbline.ui.canvas_bar import CanvasBar
+from plumbline.ui.film import Film
 from plumbline.ui.poster import Poster
 from plumbline.ui.previews import Previews, Request
 from plumbline.ui_kit.panel import EmptyState, Panel
@@ -64,6 +65,8 @@ class ToolHost(QStackedWidget):
         self._bar: CanvasBar | None = None
         #: Asks for a folder under a translated title; empty when the user gave up.
         self.ask_folder: Callable[[str], str] = self._ask_folder
+        #: Asks for the file of an animation, with a name to begin with.
+        self.ask_film: Callable[[str], str] = self._ask_film
         self._active = ""
         self.closed: Callable[[], object] = lambda: None
         self._empty = EmptyState("measure")
@@ -139,6 +142,20 @@ class ToolHost(QStackedWidget):
             done=lambda path: notifier.info(tr("Exported to {path}", path=path.parent)),
         )
 
+    def film(
+        self,
+        name: str,
+        count: int,
+        seconds: float,
+        show: Callable[[int], str],
+        ended: Callable[[], object],
+    ) -> Film | None:
+        """Ask for a file, take the pictures here, let a worker write."""
+        answer = self.ask_film(f"{name}.gif")
+        if not answer:
+            return None
+        return Film(self._canvas, self._tasks, Path(answer), count, seconds, show, ended)
+
     def show_chart(self, title: str, chart: QWidget) -> None:
         """Show a chart or a table in the drawer."""
         self.chart_shown.emit(title, chart)
@@ -209,6 +226,15 @@ class ToolHost(QStackedWidget):
 
     def _ask_folder(self, title: str) -> str:
         return QFileDialog.getExistingDirectory(self, title)
+
+    def _ask_film(self, name: str) -> str:
+        kinds = (
+            tr("Animation") + " (*.gif)",
+            tr("Animation") + " (*.webp)",
+            tr("Numbered pictures") + " (*.png)",
+        )
+        path, _ = QFileDialog.getSaveFileName(self, tr("Save"), name, ";;".join(kinds))
+        return path
 
     def shut_down(self) -> None:
         """Close the tool while the canvas is there, and wait for previews; the window closes."""

@@ -197,6 +197,35 @@ class ToolContext(Protocol):
     def export(self, result: Result) -> None:
         """Ask for a folder and write the result there."""
 
+    def film(
+        self,
+        name: str,
+        count: int,
+        seconds: float,
+        show: Callable[[int], str],
+        ended: Callable[[], object],
+    ) -> Running | None:
+        """Ask for a file, take pictures of the canvas and write them as an animation.
+
+        Parameters
+        ----------
+        name : str
+            Of the file, to begin with.
+        count : int
+            How many pictures.
+        seconds : float
+            For which each of them stands.
+        show : callable
+            Puts the canvas into the state of a picture, by its number; returns its caption.
+        ended : callable
+            Called when the last picture was taken or the film was cancelled.
+
+        Returns
+        -------
+        Running or None
+            None when the user gave up.
+        """
+
     def show_chart(self, title: str, chart: QWidget) -> None:
         """Show a chart in the drawer."""
 

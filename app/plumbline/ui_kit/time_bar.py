@@ -156,6 +156,8 @@ class TimeBar(QWidget):
 
     #: Day or minute changed, by the user or by play: date, minutes from midnight.
     changed = Signal(object, float)
+    #: An animation of the day was asked for, at the speed of the bar, or is to be given up.
+    film_requested = Signal(bool)
     #: A standard day was asked for by name.
     standard_day_requested = Signal(str)
 
@@ -173,6 +175,7 @@ class TimeBar(QWidget):
             self._days.addItem("", name)
         self._days.setCurrentIndex(-1)
         self._play = tool_button("play", checkable=True)
+        self._film = tool_button("export", checkable=True)
         self._speed = ComboBox()
         self._speed.setMinimumWidth(84)
         for speed in SPEEDS:
@@ -203,6 +206,7 @@ class TimeBar(QWidget):
         low.addWidget(self._time)
         low.addWidget(self.scale, 1)
         low.addWidget(self._speed)
+        low.addWidget(self._film)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 6)
         column.setSpacing(4)
@@ -215,6 +219,7 @@ class TimeBar(QWidget):
             lambda _: self.standard_day_requested.emit(self._days.currentData())
         )
         self._play.toggled.connect(self._play_toggled)
+        self._film.toggled.connect(self._film_toggled)
         self.scale.moved.connect(self._hand_moved)
         self._timer.timeout.connect(self._advance)
 
@@ -262,6 +267,20 @@ class TimeBar(QWidget):
         """Say something short on the right, e.g. where the sun stands."""
         self._note.setText(text)
 
+    @property
+    def speed(self) -> float:
+        """Minutes of the day that pass in a second of play."""
+        return float(self._speed.currentData())
+
+    def set_filming(self, filming: bool) -> None:
+        """Show whether an animation is being taken, without a signal; the hand is not free then."""
+        self._film.blockSignals(True)
+        self._film.setChecked(filming)
+        self._film.blockSignals(False)
+        set_icon(self._film, "stop" if filming else "export")
+        for part in (self._date, self._days, self._play, self._speed, self.scale):
+            part.setEnabled(not filming)
+
     def stop(self) -> None:
         """Let time stand still."""
         self._play.setChecked(False)
@@ -280,6 +299,8 @@ class TimeBar(QWidget):
             self._speed.setItemText(index, text)
         self._speed.setToolTip(tr("How fast time passes"))
         self._date.setToolTip(tr("Day"))
+        self._film.setToolTip(tr("Save the day as an animation, at this speed"))
+        self._film.setAccessibleName(tr("Save the day as an animation, at this speed"))
         self._play.setToolTip(tr("Let the day pass"))
         self._play.setAccessibleName(tr("Let the day pass"))
         self.scale.setAccessibleName(tr("Time of day"))
@@ -311,9 +332,13 @@ class TimeBar(QWidget):
         else:
             self._timer.stop()
 
+    def _film_toggled(self, on: bool) -> None:
+        self.stop()
+        self.film_requested.emit(on)
+
     def _advance(self) -> None:
         """Go on by the time that has really passed, from sunrise to sunset and round again."""
-        passed = min(0.5, self._clock.restart() / 1000) * float(self._speed.currentData())
+        passed = min(0.5, self._clock.restart() / 1000) * self.speed
         start, end = self._light or (0.0, DAY)
         minutes = self._minutes + passed
         self.set_minutes(minutes if start <= minutes <= end else start)
