@@ -59,6 +59,6 @@ def overlay_layer(
         LayerKind.VECTOR,
         VectorData(frame),
         crs,
-        metadata={"format": tr("Entities of the project")},
+        metadata={"format": tr("Entities of the project"), "overlay": True},
         style=style,
     )

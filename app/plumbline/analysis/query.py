@@ -133,12 +133,15 @@ def statistics(
                 tr("The columns are: {names}.", names=", ".join(columns)[:500]),
             )
     table = table_rows(layer)
-    classes = [_text(table[n][columns.index(by)]) if by else "" for n in rows]
+    classes: dict[str, list[int]] = {}
+    for place, n in enumerate(rows.tolist()):
+        name = _text(table[n][columns.index(by)]) if by else ""
+        classes.setdefault(name, []).append(place)
     shapes = footprints(layer)[rows]
     factor = crs_units(georeference.crs).horizontal
     found = []
-    for name in sorted(set(classes)):
-        mine = [n for n, own in enumerate(classes) if own == name]
+    for name in sorted(classes):
+        mine = classes[name]
         numbers = [_number(table[rows[n]][columns.index(value)]) for n in mine] if value else []
         sizes = _sizes(layer, shapes[mine], factor)
         found.append((name, len(mine), *sizes, *_summary([v for v in numbers if v is not None])))

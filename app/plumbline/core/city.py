@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from plumbline.core.data import Bounds
 from plumbline.core.pick import EntityRef
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ class CityEntity:
         return shapely.MultiPolygon(
             [shapely.Polygon(rings[0], list(rings[1:])) for rings in self.outline if rings]
         )
+
+
+def box_of(entity: CityEntity) -> Bounds | None:
+    """Return the box around an entity from its ground to its roof; None where these are unknown."""
+    if entity.base is None or entity.top is None or not entity.outline:
+        return None
+    west, south, east, north = entity.shape().bounds
+    return Bounds(west, south, entity.base, east, north, entity.top)
 
 
 def outline_of(shape: shapely.Geometry) -> tuple[tuple[Ring, ...], ...]:

@@ -255,6 +255,10 @@ class Scene:
         """Return the entities of a layer that the filter of its view hides."""
         return self._filters.left_out(self[layer_id], self.view(layer_id).filter)
 
+    def not_drawn(self, layer_id: str) -> frozenset[str]:
+        """Return the entities of a layer that scheme or filter keep out of the picture."""
+        return self.hidden_entities(layer_id) | self.left_out(layer_id)
+
     def filter_problem(self, layer_id: str) -> str:
         """Return why the filter of a layer's view cannot be used, empty where it can."""
         return self._filters.problem(self[layer_id], self.view(layer_id).filter)

@@ -1,12 +1,13 @@
-"""Combining what is selected with what was just chosen, by box, lasso, expression or place."""
+"""What a click selects, and how it and what box, lasso, expression or place chose are combined."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
 
+from plumbline.core.city import CityEntity
 from plumbline.core.entities import entity_ids
-from plumbline.core.pick import EntityRef
+from plumbline.core.pick import EntityRef, Pick
 from plumbline.core.scene import Scene
 
 
@@ -17,6 +18,26 @@ class Combine(StrEnum):
     ADD = "add"
     REMOVE = "remove"
     INTERSECT = "intersect"
+
+
+def picked(scene: Scene, pick: Pick | None) -> EntityRef | None:
+    """Return what a click selects: the thing itself, else the entity whose surface was hit there.
+
+    Of a mesh, of tiles and of a cloud the entity above whose footprint the place lies is meant; the
+    first of its parts in the scene stands for it.
+    """
+    if pick is None:
+        return None
+    book = scene.entity_book
+    if pick.ref is not None and book.of(pick.ref) is not None:
+        return pick.ref
+    owner = book.at(pick.layer, *pick.position[:2])
+    return pick.ref if owner is None else part_of(scene, owner) or pick.ref
+
+
+def part_of(scene: Scene, entity: CityEntity) -> EntityRef | None:
+    """Return the part that stands for an entity: its first in a layer that is in the scene."""
+    return next((ref for ref in entity.parts if ref.layer in scene), None)
 
 
 def combined(

@@ -144,6 +144,11 @@ class TriangleSet:
         corners = vertices[triangles]
         self._blocks = _Blocks(corners.min(axis=1), corners.max(axis=1))
 
+    @property
+    def cells(self) -> FloatArray:
+        """Corners of all triangles ``(M, 3, 3)``."""
+        return np.asarray(self._vertices[self._triangles], dtype=np.float64)
+
     def hit(self, ray: Ray) -> Hit | None:
         """Return the first triangle along the ray."""
         near = self._blocks.near(ray)
@@ -214,6 +219,11 @@ class PointSet:
         self._pixels = pixels
         self._blocks = _Blocks(points, points)
 
+    @property
+    def cells(self) -> FloatArray:
+        """All points ``(M, 1, 3)``."""
+        return np.asarray(self._points, dtype=np.float64)[:, None]
+
     def hit(self, ray: Ray) -> Hit | None:
         """Return the nearest point that covers the ray's pixel."""
         near = self._blocks.near(ray, self._pixels)
@@ -254,6 +264,11 @@ class SegmentSet:
         self._pixels = pixels
         self._radius = radius
         self._blocks = _Blocks(ends.min(axis=1) - radius, ends.max(axis=1) + radius)
+
+    @property
+    def cells(self) -> FloatArray:
+        """Ends of all segments ``(M, 2, 3)``."""
+        return np.asarray(self._ends, dtype=np.float64)
 
     def hit(self, ray: Ray) -> Hit | None:
         """Return the segment whose axis passes nearest to the viewer within reach."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from plumbline.render import camera as moves
 from plumbline.render.backdrop import Backdrop
 from plumbline.render.clipping import ClipStage
 from plumbline.render.effects import Bounds6, Effects
+from plumbline.render.entity_marks import EntityMarks
 from plumbline.render.ground import Ground
 from plumbline.render.kinds import is_ground, is_terrain, needs_ground, prepare
 from plumbline.render.live_drape import LiveDrape, lies_on_ground
@@ -35,6 +36,7 @@ from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_pa
 from plumbline.render.pane import WHOLE, Pane, place
 from plumbline.render.parts import Drawn, Part, Prepared, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
+from plumbline.render.region import things_in
 from plumbline.render.snapping import KINDS, snap
 from plumbline.render.streaming.layer import Stage
 from plumbline.render.streaming.layers import TileLayers
@@ -44,6 +46,9 @@ from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderThem
 from plumbline.render.tools import ToolDrawings
 from plumbline.render.transients import Transients
 from plumbline.render.variants import Variant, Variants, same
+
+if TYPE_CHECKING:
+    import shapely
 
 T = TypeVar("T")
 PrepareAsync = Callable[[Callable[[], T], Callable[[T], None]], None]
@@ -144,6 +149,7 @@ class SceneView:
         self._request_render = request_render
         self._shown: dict[str, _Shown] = {}
         self._marks: list[Drawn] = []
+        self._entity_marks = EntityMarks()
         self._moving = False
         self._frame_time = 0.0
         self._covering = False
@@ -303,7 +309,7 @@ class SceneView:
     def _request(self, layer_id: str, seen: Scene | None = None) -> Request:
         seen = seen or self.seen
         layer, style = seen[layer_id], seen.style(layer_id)
-        request = self._request_for(layer, style, seen.hidden_entities(layer_id), seen)
+        request = self._request_for(layer, style, seen.not_drawn(layer_id), seen)
         return replace(request, mask=self._masks.of(seen, layer))
 
     def _request_for(
@@ -536,7 +542,11 @@ class SceneView:
             self._restart_grounded()
         self._update()
 
-    def _on_view(self, _layer_id: str) -> None:
+    def _on_view(self, layer_id: str) -> None:
+        shown = self._shown.get(layer_id)
+        asked = None if shown is None else shown.asked
+        if asked is not None and asked.hidden != self.seen.not_drawn(layer_id):
+            self._start(layer_id)  # the filter has changed
         self._update()
 
     def _on_tree(self) -> None:
@@ -580,15 +590,16 @@ class SceneView:
         chosen: dict[str, list[str]] = {}
         for ref in self.scene.selection:
             chosen.setdefault(ref.layer, []).append(ref.entity)
+        parts = list(self._entity_marks.parts(self.seen, self._request))
         for layer_id, ids in chosen.items():
             shown = self._shown.get(layer_id)
-            if shown is None or not self.seen.is_visible(layer_id):
-                continue
-            for part in shown.prepared.highlight(ids):
-                drawn = self._make(part, mark=True)
-                (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
-                drawn.show(True, 1.0)
-                self._marks.append(drawn)
+            if shown is not None and self.seen.is_visible(layer_id):
+                parts += shown.prepared.highlight(ids)
+        for part in parts:
+            drawn = self._make(part, mark=True)
+            (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
+            drawn.show(True, 1.0)
+            self._marks.append(drawn)
 
     def _clear_marks(self) -> None:
         for drawn in self._marks:
@@ -926,6 +937,10 @@ class SceneView:
     def ray(self, x: float, y: float) -> Ray:
         """Return the ray through a device pixel, project CRS."""
         return moves.ray(self._camera, x + 0.5, y + 0.5, self.size)
+
+    def things_in(self, region: shapely.Polygon) -> list[EntityRef]:
+        """Return what a region of the screen touches, in device pixels from the lower left."""
+        return things_in(self.seen, self._camera, self.size, region, self._candidates())
 
     def _candidates(self) -> list[Candidate]:
         """Return the visible layers, topmost first, with what is shown of each."""

@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from plumbline.api import N_, Scene, tr
 from plumbline.ui.canvas import Mode
 from plumbline.ui.commands import Command, Commands
+from plumbline.ui.region_select import Shape
 from plumbline.ui_kit.live import follow
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Actions(QObject):
         self.commands = Commands(window)
         self._add_project()
         self._add_view()
+        self._add_selection()
         self._add_tools()
         self._add_window()
         window.canvas.mode_changed.connect(self._show_mode)
@@ -105,6 +107,29 @@ class Actions(QObject):
         window.compare.active_changed.connect(compare.setChecked)
         add("view.keep", N_("Keep this view"), window.add_viewpoint, "bookmark-add", "Ctrl+B")
 
+    def _add_selection(self) -> None:
+        window, region, add = self._window, self._window.canvas.region, self._add
+        for shape, text, icon, key in (
+            (Shape.BOX, N_("Select by box"), "select-box", "B"),
+            (Shape.LASSO, N_("Select by lasso"), "select-lasso", "Shift+B"),
+        ):
+            add(f"select.{shape.value}", text, lambda s=shape: self._draw(s), icon, key, True)
+        add("select.query", N_("Select, filter and count…"), window.show_query, "filter", "Ctrl+F")
+        add("select.invert", N_("Invert selection"), window.invert_selection, "", "Ctrl+I")
+        add("entities.build", N_("Entities…"), window.show_entities, "layers", "Ctrl+E")
+        region.shape_changed.connect(self._show_shape)
+
+    def _draw(self, shape: Shape) -> None:
+        """Let a drag draw a shape; again: let it move the camera."""
+        checked = self.commands[f"select.{shape.value}"].isChecked()
+        if self._window.tools.active:
+            self._window.tools.close_tool()
+        self._window.canvas.region.choose(shape if checked else Shape.NONE)
+
+    def _show_shape(self, shape: Shape) -> None:
+        for name in ("box", "lasso"):
+            self.commands[f"select.{name}"].setChecked(shape.value == name)
+
     def _add_tools(self) -> None:
         for panel in self._window.session.panels:
             self._add(
@@ -167,6 +192,7 @@ class Actions(QObject):
             ("view.all", "view.top", "view.front", "view.side", "view.iso"),
             ("view.plan", "view.parallel", "view.compare"),
             ("view.orbit", "view.walk", "view.fly"),
+            ("select.box", "select.lasso"),
         )
         return [[self.commands[f"{name}"] for name in group] for group in names]
 
@@ -191,11 +217,12 @@ class Actions(QObject):
             action.setToolTip(f"{text}: {label} ({keys})" if label else f"{text} ({keys})")
         some = len(scene) > 0
         for command in self.commands:
-            if command.id.startswith("view.") or command.id == "project.picture":
+            if command.id.startswith(("view.", "select.", "entities.", "project.picture")):
                 self.commands[command.id].setEnabled(some)
         chosen = bool(scene.selection)
         self.commands["view.selection"].setEnabled(chosen)
         self.commands["edit.deselect"].setEnabled(chosen)
+        self.commands["select.invert"].setEnabled(chosen)
 
     def _show_mode(self, mode: Mode) -> None:
         self.commands[f"view.{mode.value}"].setChecked(True)

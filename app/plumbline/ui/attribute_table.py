@@ -77,7 +77,23 @@ class EntityModel(QAbstractTableModel):
 
 
 class _Sorted(QSortFilterProxyModel):
-    """Sorts numbers as numbers, and before texts."""
+    """Sorts numbers as numbers, and before texts; leaves out what the layer's filter hides."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._left_out: frozenset[str] = frozenset()
+
+    def leave_out(self, ids: frozenset[str]) -> None:
+        """Show no rows of these entities."""
+        if ids != self._left_out:
+            self._left_out = ids
+            self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: Index) -> bool:
+        model = self.sourceModel()
+        if self._left_out and isinstance(model, EntityModel) and model.ids[row] in self._left_out:
+            return False
+        return super().filterAcceptsRow(row, parent)
 
     def lessThan(self, left: Index, right: Index) -> bool:
         a, b = left.data(_SORT), right.data(_SORT)
@@ -132,6 +148,7 @@ class AttributeTable(QWidget):
         follow(self, scene.tree_changed, self._list_layers)
         follow(self, scene.layer_changed, self._load)
         follow(self, scene.selection_changed, self._selection_from_scene)
+        follow(self, scene.view_changed, self._leave_out)
         self._list_layers()
 
     def show_layer(self, layer_id: str) -> None:
@@ -174,6 +191,9 @@ class AttributeTable(QWidget):
             self._scene[layer_id] if self._scene is not None and layer_id in self._scene else None
         )
         self._model = EntityModel(layer)
+        self._proxy.leave_out(
+            self._scene.left_out(layer.id) if layer and self._scene else frozenset()
+        )
         self._proxy.setSourceModel(self._model)
         # The order of the file until somebody asks for another.
         self._view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
@@ -185,6 +205,12 @@ class AttributeTable(QWidget):
             self._view.setColumnWidth(n, min(260, hint + 24))
         self._selection_from_scene()
         self._show_count()
+
+    def _leave_out(self) -> None:
+        layer_id = self._layers.currentData()
+        if self._scene is not None and layer_id in self._scene:
+            self._proxy.leave_out(self._scene.left_out(layer_id))
+            self._show_count()
 
     def _filter_changed(self, text: str) -> None:
         self._proxy.setFilterFixedString(text)

@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from plumbline.api import Scene, tr
+from plumbline.analysis.dossier import dossier
+from plumbline.api import EntityRef, Scene, tr
 from plumbline.core.entities import entity_attributes, entity_name
 from plumbline.ui_kit.labels import ElidedLabel
 from plumbline.ui_kit.live import follow, on_language, on_theme
@@ -41,8 +42,14 @@ def value_text(value: Any) -> str:
     return str(value)
 
 
+def title_of(scene: Scene, ref: EntityRef) -> str:
+    """Return what people call a thing: the name of the entity that it is part of, else its own."""
+    owner = scene.entity_book.of(ref)
+    return entity_name(scene[ref.layer], ref.entity) if owner is None else owner.title
+
+
 class AttributePanel(QWidget):
-    """Groups of names and values of the last selected entity."""
+    """The dossier of the last selected entity: groups of names and values."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,7 +88,8 @@ class AttributePanel(QWidget):
         """Follow another scene's selection."""
         self._scene = scene
         follow(self, scene.selection_changed, self.refresh)
-        follow(self, scene.tree_changed, self.refresh)
+        for event in (scene.tree_changed, scene.entities_changed, scene.records_changed):
+            follow(self, event, self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
@@ -93,11 +101,17 @@ class AttributePanel(QWidget):
         if not refs or self._scene is None:
             self._stack.setCurrentIndex(0)
             return
-        layer, entity = self._scene[refs[-1].layer], refs[-1].entity
-        self._name.setText(entity_name(layer, entity))
+        layer, ref = self._scene[refs[-1].layer], refs[-1]
+        self._name.setText(title_of(self._scene, ref))
         more = tr("{n} selected", n=len(refs)) + " · " if len(refs) > 1 else ""
         self._layer.setText(more + layer.name)
-        self._fill(entity_attributes(layer, entity))
+        owner = self._scene.entity_book.of(ref)
+        # Whichever part was picked: the same dossier.
+        self._fill(
+            dossier(self._scene, owner)
+            if owner is not None
+            else [(tr(title), rows) for title, rows in entity_attributes(layer, ref.entity)]
+        )
         self._stack.setCurrentIndex(1)
 
     def rows(self) -> dict[str, str]:
@@ -112,7 +126,7 @@ class AttributePanel(QWidget):
     def _fill(self, groups: list[tuple[str, list[tuple[str, Any]]]]) -> None:
         self._tree.clear()
         for title, rows in groups:
-            head = QTreeWidgetItem(self._tree, [tr(title)])
+            head = QTreeWidgetItem(self._tree, [title])
             head.setFirstColumnSpanned(True)
             head.setForeground(0, self.palette().placeholderText())
             head.setFlags(Qt.ItemFlag.ItemIsEnabled)

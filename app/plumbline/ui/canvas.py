@@ -25,6 +25,7 @@ from plumbline.services.settings import NavigationSettings
 from plumbline.ui.aim import HOLDING, Aim
 from plumbline.ui.interactor import Interactor
 from plumbline.ui.overlays import Legend, NavigationBar, ScaleBar
+from plumbline.ui.region_select import RegionSelect, Shape
 from plumbline.ui.render_theme import render_theme
 from plumbline.ui.tile_feed import TileFeed
 from plumbline.ui.tool_channel import GripHand, ToolChannel
@@ -89,6 +90,7 @@ class Canvas(QWidget):
         self.views = self._make_views(scene)
         self._make_overlays()
         self.aim = Aim(self)
+        self.region = RegionSelect(self)
         self._closed = False
         self._press: QPointF | None = None
         self._last: QPointF | None = None
@@ -109,10 +111,13 @@ class Canvas(QWidget):
     def tool_active(self, active: bool) -> None:
         if self._tool_active and not active:
             self.tool.reset()
+        if active:
+            self.region.choose(Shape.NONE)
         self._tool_active = active
 
     def set_scene(self, scene: Scene) -> None:
         """Show another scene."""
+        self.region.cancel()
         self.views.close()
         self.views = self._make_views(scene)
         self.bind_overlays(scene)
@@ -315,6 +320,8 @@ class Canvas(QWidget):
         left = event.button() == Qt.MouseButton.LeftButton
         if left and self.tool_active and self.grip.take(event.position()):
             return
+        if left and not self.tool_active and self.region.begin(event.position()):
+            return
         self._anchor = self.view.hover_position(*self.pixel(event.position()))
 
     def _moved(self, event: QMouseEvent) -> None:
@@ -330,6 +337,8 @@ class Canvas(QWidget):
         self.aim.leave()
         if self.grip.holds:
             self.grip.drag(position)
+        elif self.region.drawing:
+            self.region.move(position)
         else:
             self._drag(event, self._last, position)
         self._last = position
@@ -359,6 +368,10 @@ class Canvas(QWidget):
             self.grip.release()
             if dragged:
                 return
+        if dragged and self.region.drawing:
+            self.region.finish(event.modifiers())
+            return
+        self.region.cancel()
         if dragged:
             self._rest.start()
             return
@@ -448,6 +461,8 @@ class Canvas(QWidget):
     def _escape(self) -> None:
         if self.tool_active:
             self.tool.escaped.emit()
+        elif self.region.shape is not Shape.NONE:
+            self.region.choose(Shape.NONE)
         elif self.mode is not Mode.ORBIT:
             self.set_mode(Mode.ORBIT)
         else:

@@ -56,6 +56,7 @@ class LayerTree(QTreeWidget):
     zoom_requested = Signal(str)
     style_requested = Signal(str)
     table_requested = Signal(str)
+    query_requested = Signal(str)
     remove_requested = Signal(str)
     reload_requested = Signal(str)
     relink_requested = Signal(str)
@@ -315,6 +316,12 @@ class LayerTree(QTreeWidget):
             menu, "palette", tr("Style and information"), lambda: self.style_requested.emit(node)
         )
         self._entry(menu, "table", tr("Attribute table"), lambda: self.table_requested.emit(node))
+        self._entry(
+            menu,
+            "filter",
+            tr("Select, filter and count…"),
+            lambda: self.query_requested.emit(node),
+        )
         menu.addSeparator()
         self._entry(menu, "eye", tr("Show only this"), lambda: self._show_only(chosen))
         self._entry(menu, "rename", tr("Rename"), lambda: self.editItem(item, 0))

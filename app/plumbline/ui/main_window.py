@@ -23,18 +23,22 @@ from PySide6.QtWidgets import (
 )
 
 from plumbline.api import Bounds, EntityRef, Pick, Scene, tr
-from plumbline.core.entities import entity_bounds, entity_name
+from plumbline.core.city import box_of
+from plumbline.core.entities import entity_bounds
+from plumbline.core.selection import inverted, picked
 from plumbline.ui.actions import Actions
 from plumbline.ui.attribute_table import AttributeTable
-from plumbline.ui.attributes import AttributePanel
+from plumbline.ui.attributes import AttributePanel, title_of
 from plumbline.ui.canvas import Canvas
 from plumbline.ui.command_bar import CommandBar
 from plumbline.ui.compare import Compare
 from plumbline.ui.drawer import ChartPage, MessageList, TaskList
+from plumbline.ui.entities_panel import EntitiesPanel
 from plumbline.ui.layer_panel import LayerPanel
 from plumbline.ui.layer_tree import LayerTree
 from plumbline.ui.message_bar import MessageBar
 from plumbline.ui.preferences import Preferences
+from plumbline.ui.query_panel import QueryPanel
 from plumbline.ui.scheme_panel import SchemePanel
 from plumbline.ui.search import SearchBox, SearchTargets
 from plumbline.ui.session import Session
@@ -45,6 +49,7 @@ from plumbline.ui.viewpoints import ViewpointList
 from plumbline.ui_kit.dock import make_dock
 from plumbline.ui_kit.icons import app_icon, icon
 from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.panel import Panel
 
 SIDE_WIDTH = 300
 
@@ -162,6 +167,7 @@ class MainWindow(QMainWindow):
         tree.zoom_requested.connect(self.zoom_to_layer)
         tree.style_requested.connect(self.show_layer_panel)
         tree.table_requested.connect(self.show_table)
+        tree.query_requested.connect(self.show_query)
         tree.remove_requested.connect(lambda layer_id: session.scene.remove(layer_id))
         tree.reload_requested.connect(session.reload)
         tree.relink_requested.connect(session.relink)
@@ -265,14 +271,32 @@ class MainWindow(QMainWindow):
 
     def show_layer_panel(self, layer_id: str) -> None:
         """Show style and information of a layer."""
-        self.tools.show_panel(LayerPanel(self.scene, layer_id))
-        self.actions.show_active_tool("")
-        self.right_dock.show()
+        self._show_panel(LayerPanel(self.scene, layer_id))
 
     def show_table(self, layer_id: str) -> None:
         """Show the attribute table of a layer."""
         self.table.show_layer(layer_id)
         self.show_drawer(self.table)
+
+    def show_query(self, layer_id: str = "") -> None:
+        """Choose by expression and place, filter and count."""
+        panel = QueryPanel(self.scene, self.session.notifier)
+        if layer_id:
+            panel.choose(layer_id)
+        self._show_panel(panel)
+
+    def show_entities(self) -> None:
+        """Build entities from footprints, and work with them."""
+        self._show_panel(EntitiesPanel(self.scene, self.session))
+
+    def _show_panel(self, panel: Panel) -> None:
+        self.tools.show_panel(panel)
+        self.actions.show_active_tool("")
+        self.right_dock.show()
+
+    def invert_selection(self) -> None:
+        """Select what is shown but not selected in the layers that hold the selection."""
+        self.scene.select(inverted(self.scene))
 
     def show_drawer(self, page: QWidget) -> None:
         """Open the drawer at one of its pages."""
@@ -293,6 +317,8 @@ class MainWindow(QMainWindow):
         box = view.extent(refs) or Bounds.union(
             entity_bounds(self.scene[ref.layer], ref.entity) for ref in refs
         )
+        owners = (self.scene.entity_book.of(ref) for ref in refs)
+        box = Bounds.union([box, *(box_of(one) for one in owners if one is not None)])
         if box is not None:
             self.canvas.frame(box)
 
@@ -338,7 +364,7 @@ class MainWindow(QMainWindow):
     # -- canvas ----------------------------------------------------------------------------
 
     def _picked(self, pick: Pick | None, add: bool) -> None:
-        ref = pick.ref if pick else None
+        ref = picked(self.scene, pick)
         now = self.scene.selection
         if ref is None:
             self.scene.select(now if add else ())
@@ -360,9 +386,8 @@ class MainWindow(QMainWindow):
         scene = self.scene
         if pick is not None:
             layer = scene[pick.layer]
-            if pick.ref is not None:
-                ref = pick.ref
-                head = menu.addAction(entity_name(layer, pick.entity))
+            if (ref := picked(scene, pick)) is not None:
+                head = menu.addAction(title_of(scene, ref))
                 head.setEnabled(False)
                 menu.addAction(
                     icon("zoom-selection", role="muted"), tr("Zoom to it")

@@ -202,6 +202,16 @@ class ComboBox(QComboBox):
         # The delegate that combo boxes bring does not know the style sheet.
         self.setItemDelegate(QStyledItemDelegate(self))
 
+    def set_choices(self, choices: Iterable[tuple[object, str]]) -> None:
+        """Offer other keys under their translated texts; keeps what was chosen, and no signal."""
+        chosen = self.currentData()
+        self.blockSignals(True)
+        self.clear()
+        for key, text in choices:
+            self.addItem(text, key)
+        self.setCurrentIndex(max(0, self.findData(chosen)))
+        self.blockSignals(False)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Turn only with focus."""
         if self.hasFocus():
