@@ -74,7 +74,7 @@ class FakeCanvas:
         for name in [key] if key else list(self.marks):
             self.marks.pop(name, None)
 
-    def set_handles(self, points: Sequence[Point]) -> None:
+    def set_handles(self, points: Sequence[Point], guides: Sequence[Any] = ()) -> None:
         self.handles = list(points)
 
     def show_layer(

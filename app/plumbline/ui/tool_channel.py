@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QBuffer, QElapsedTimer, QObject, QPointF, Qt, QTimer
 
 from plumbline.api import Bounds, Camera, Layer, LayerStyle, Pick
-from plumbline.ui_kit.context import Mark, Point
+from plumbline.geometry.guides import on_line, on_plane
+from plumbline.ui_kit.context import Guide, Mark, Point
 
 if TYPE_CHECKING:
     from plumbline.ui.canvas import Canvas
@@ -72,8 +74,9 @@ class ToolChannel(QObject):
         for view in self._canvas.views:
             view.tools.clear_marks(key)
 
-    def set_handles(self, points: Sequence[Point]) -> None:
+    def set_handles(self, points: Sequence[Point], guides: Sequence[Guide | None] = ()) -> None:
         """Show points that can be dragged with the mouse; replaces the last ones."""
+        self._canvas.grip.guides = tuple(guides)
         for view in self._canvas.views:
             view.tools.set_handles(points)
 
@@ -161,6 +164,9 @@ class GripHand(QObject):
         self._offset = QPointF()
         self._at = QPointF()
         self._pick: Pick | None = None
+        #: What the handles keep to, by their numbers.
+        self.guides: tuple[Guide | None, ...] = ()
+        self._from: Point = (0.0, 0.0, 0.0)
         self._timer = QTimer(self)
         self._timer.setInterval(STEP)
         self._timer.setSingleShot(True)
@@ -182,7 +188,8 @@ class GripHand(QObject):
         self._moved, self._pick = False, None
         if self._taken is None:
             return False
-        self._offset = self._canvas.place_of(self._handles()[self._taken]) - position
+        self._from = self._handles()[self._taken]
+        self._offset = self._canvas.place_of(self._from) - position
         self._show_cursor(Qt.CursorShape.ClosedHandCursor)
         return True
 
@@ -218,13 +225,27 @@ class GripHand(QObject):
     def _follow(self) -> None:
         self._timer.stop()
         number = self._taken
-        pick = self._canvas.aim.pick(self._at)
-        if number is None or pick is None or number >= len(self._handles()):
+        if number is None or number >= len(self._handles()):
+            return
+        guide = self.guides[number] if number < len(self.guides) else None
+        pick = self._canvas.aim.pick(self._at) if guide is None else self._guided(guide)
+        if pick is None:
             return
         self._pick = pick
         for view in self._canvas.views:
             view.tools.move_handle(number, pick.position)
         self._canvas.tool.handle_moved.emit(number, pick)
+
+    def _guided(self, guide: Guide) -> Pick | None:
+        """Return the place that the hand means on the line or the plane of a guide."""
+        ray = self._canvas.view.ray(*self._canvas.pixel(self._at))
+        place = (on_plane if guide.plane else on_line)(
+            ray, np.array(self._from), np.array(guide.direction)
+        )
+        if place is None:
+            return None
+        x, y, z = (float(v) for v in place)
+        return Pick((x, y, z), "")
 
     def _under(self, position: QPointF) -> int | None:
         view = self._canvas.view

@@ -42,6 +42,22 @@ class Mark:
     closed: bool = False
 
 
+@dataclass(frozen=True)
+class Guide:
+    """What a handle keeps to while it is dragged, whatever is seen under the cursor.
+
+    Attributes
+    ----------
+    direction : (dx, dy, dz)
+        Of the line through the handle, or normal of the plane through it.
+    plane : bool
+        Keep to the plane.
+    """
+
+    direction: Point
+    plane: bool = False
+
+
 class CanvasTool(Protocol):
     """The canvas while a tool has it. Points are in the project CRS, float64.
 
@@ -95,8 +111,12 @@ class CanvasTool(Protocol):
     def clear_marks(self, key: str = "") -> None:
         """Remove the marks of a key, or all of them."""
 
-    def set_handles(self, points: Sequence[Point]) -> None:
-        """Show points that can be dragged with the mouse; replaces the last ones."""
+    def set_handles(self, points: Sequence[Point], guides: Sequence[Guide | None] = ()) -> None:
+        """Show points that can be dragged with the mouse; replaces the last ones.
+
+        A handle with a guide keeps to it, and its picks name no layer; the others follow what is
+        seen under the cursor.
+        """
 
     def show_layer(
         self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False
