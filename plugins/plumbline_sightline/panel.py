@@ -6,7 +6,7 @@ sees and red behind what stands in the way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import atan2, degrees, nan
 from typing import Any, ClassVar
 
@@ -19,7 +19,9 @@ from plumbline.ui_kit.analysis_panel import RESULT, AnalysisPanel
 from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.charts import Chart, Series
 from plumbline.ui_kit.context import Mark, Point, ToolContext
+from plumbline.ui_kit.field_specs import Editor, FieldSpec
 from plumbline.ui_kit.theme import current_theme
+from plumbline_sightline.editors import InstrumentEditor, LandmarkEditor, SurfacesEditor
 from plumbline_sightline.words import WORDS
 
 LINE, VIEWSHED, SKYLINE = "sightline.line", "sightline.viewshed", "sightline.skyline"
@@ -41,6 +43,10 @@ EYES = {
     "viewpoint": "observer_height",
     "point": "observer_height",
     "targets": "target_height",
+    "viewpoints": "observer_height",
+    "path": "observer_height",
+    "route": "target_height",
+    "candidates": "instrument",
 }
 EYE_HEIGHT = 1.6
 #: A face steeper than this is a wall: nobody stands on it. Vertical part of its normal.
@@ -55,6 +61,7 @@ class SightlinePanel(AnalysisPanel):
     """Lines of sight, viewsheds, skylines and corridors."""
 
     words: ClassVar[Mapping[str, str]] = WORDS
+    wanted: ClassVar[tuple[str, ...]] = ("viewpoints", "route")
     hidden: ClassVar[Mapping[str, tuple[str, ...]]] = {VIEWSHED: ("preview",)}
 
     def __init__(self, context: ToolContext) -> None:
@@ -65,6 +72,14 @@ class SightlinePanel(AnalysisPanel):
         self._skyline: Chart | None = None
         self._look = button("", icon="eye", clicked=self.look)
         self.below.addWidget(self._look)
+
+    def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
+        """Let landmarks be selected, control surfaces be drawn, instruments be described."""
+        return {
+            "landmark": LandmarkEditor,
+            "surfaces": SurfacesEditor,
+            "instrument": InstrumentEditor,
+        }
 
     def showEvent(self, event: QShowEvent) -> None:
         """Get the obstacles ready in the background, so that the first line follows at once."""
@@ -301,4 +316,6 @@ def _rows(result: Result, name: str) -> list[dict[str, Any]]:
 
 def _number(values: Mapping[str, Any], name: str) -> float:
     value = values.get(name, EYE_HEIGHT if name == "observer_height" else 0.0)
+    if isinstance(value, Mapping):
+        value = value.get("height")
     return float(value) if isinstance(value, int | float) else 0.0

@@ -141,6 +141,88 @@ def test_skyline_and_view_point_at_each_other(panel: SightlinePanel, context: Fa
     assert chart._hover == pytest.approx(90 + turn, abs=0.06)
 
 
+def test_a_corridor_is_clicked_and_its_landmark_may_be_selected(
+    panel: SightlinePanel, context: FakeContext
+) -> None:
+    panel.choose("sightline.corridor")
+    assert panel.picker.field == "landmark"
+    context.canvas.click(X + 150, Y, 30.0)
+    context.canvas.finished.emit()
+    panel.picker.pick_for("viewpoints")
+    context.canvas.click(X, Y, 0)
+    context.canvas.finished.emit()
+    result = panel.view.result
+    assert result is not None, (panel._message._text.text(), panel.form.errors())
+    # From 1.6 m to 30 m over 150 m the sill is 11.4 m over the far side of the wall, 20 m high.
+    assert [row[0] for row in result.tables["breakers"].rows] == ["wall"]
+    for name in ("corridor", "height_limit"):
+        style = context.canvas.layers[f"result.{name}"][1]
+        assert 0 < style.opacity < 1, "what breaks it stays in sight"
+    context.scene.select([EntityRef("city", "wall")])
+    assert panel._from_selection.isVisible()
+    QTest.mouseClick(panel._from_selection, Qt.MouseButton.LeftButton)
+    assert panel.form.values()["landmark"] == ({"layer": "city", "entities": ["wall"]},)
+    panel.run()
+    assert panel.view.result is not result
+    assert not panel.view.result.tables["breakers"].rows, "the landmark breaks nothing"
+
+
+def test_control_surfaces_are_drawn(panel: SightlinePanel, context: FakeContext) -> None:
+    panel.choose("sightline.height_limit")
+    editor: Any = panel.form.editor("surfaces")
+    assert panel.picker.field == "surfaces"
+    for dx, dy in ((40, -30), (60, -30), (60, 30), (40, 30)):
+        context.canvas.click(X + dx, Y + dy, 0)
+    editor._numbers["height"][1].set_value(12.0)
+    editor._another.click()
+    editor.choose("cone")
+    context.canvas.click(X + 51, Y, 0)
+    for name, value in (("height", 15.0), ("slope", 0.0), ("radius_to", 100.0)):
+        editor._numbers[name][1].set_value(value)
+    editor.edited.emit()
+    assert panel.form.is_valid(), panel.form.errors()
+    panel.run()
+    result = panel.view.result
+    assert result is not None, panel._message._text.text()
+    columns = result.tables["exceedances"].columns
+    rows = [dict(zip(columns, row, strict=True)) for row in result.tables["exceedances"].rows]
+    # The wall is 20 m high.
+    assert [row["exceedance"] for row in rows] == pytest.approx([8.0, 5.0])
+    style = context.canvas.layers["result.surfaces"][1]
+    assert 0 < style.opacity < 1
+    given = panel.form.values()["surfaces"]
+    panel.form.set_values({"surfaces": given})
+    assert panel.form.values()["surfaces"] == given
+    editor._fewer.click()
+    assert len(panel.form.values()["surfaces"]) == 1
+
+
+def test_guards_are_placed_by_clicks_at_their_own_height(
+    panel: SightlinePanel, context: FakeContext
+) -> None:
+    panel.choose("sightline.coverage")
+    editor: Any = panel.form.editor("instrument")
+    editor.spins["height"].set_value(2.0)
+    editor.spins["range"].set_value(80.0)
+    context.canvas.click(X, Y, 0)
+    context.canvas.click(X + 80, Y, 0)
+    assert panel.form.values()["candidates"][0] == pytest.approx((X, Y, 2.0))
+    context.canvas.finished.emit()
+    assert panel.picker.field == "area"
+    for dx, dy in ((10, -15), (70, -15), (70, 15), (10, 15)):
+        context.canvas.click(X + dx, Y + dy, 0)
+    panel.form.set_values({"count": 2})
+    context.canvas.finished.emit()
+    result = panel.view.result
+    assert result is not None, (panel._message._text.text(), panel.form.errors())
+    assert result.params["instrument"]["height"] == 2.0
+    columns = result.tables["positions"].columns
+    rows = [dict(zip(columns, row, strict=True)) for row in result.tables["positions"].rows]
+    # One on each side of the wall: neither sees all, both together nearly do.
+    assert all(row["covered_share"] < 75 for row in rows)
+    assert max(row["total_share"] or 0 for row in rows) > 90
+
+
 def test_every_word_is_translated(panel: SightlinePanel) -> None:
     translator.set_language("zh_CN")
     shown = {panel.word(name) for name in WORDS}

@@ -26,6 +26,8 @@ from .hand import LEFT, NONE, Hand, live
 
 #: Places of the mouse in one drag.
 PLACES = 60
+#: Processors of the desk that this is for.
+CORES = 2
 
 
 @pytest.fixture
@@ -85,19 +87,21 @@ def test_viewsheds_a_second(
     hand.wait_until(lambda: bool(shown), 120)
     hand.wait_until(lambda: not hand.window.tools._previews._running, 60)
     shown.clear()
-    began, processor = time.perf_counter(), time.process_time()
+    began, processor, own = time.perf_counter(), time.process_time(), time.thread_time()
     for n in range(PLACES):
         QTest.mouseMove(top, at(start + QPoint(8 + 2 * n, n % 7)))
         live(30)
-    seconds, work = time.perf_counter() - began, time.process_time() - processor
-    count = len(shown)
+    seconds, own = time.perf_counter() - began, time.thread_time() - own
+    work = time.process_time() - processor
+    count = max(1, len(shown))
     QTest.mouseRelease(top, LEFT, NONE, at(start + QPoint(8 + 2 * PLACES, 0)))
     hand.wait_until(lambda: not hand.window.tools._previews._running, 60)
-    load_ = os.getloadavg()[0]
     print(
-        f"\ndragging over {' and '.join(surface)}: {count} viewsheds in {seconds:.2f} s, "
-        f"{count / seconds:.1f} a second; {1000 * work / max(1, count):.0f} ms of processor each, "
-        f"load {load_:.1f}"
+        f"\ndragging over {' and '.join(surface)}: {count} viewsheds in {seconds:.2f} s at a load "
+        f"of {os.getloadavg()[0]:.1f}, {count / seconds:.1f} a second; each took "
+        f"{1000 * work / count:.0f} ms of processor, {1000 * own / count:.0f} ms of them in the "
+        "window's thread"
     )
-    # By the processor's own time, so that others on the machine do not count.
-    assert count / min(work, seconds) >= 10
+    # By the processors' own time, so that others on the machine do not count: a second has two
+    # seconds of two cores, and one of the window's thread.
+    assert count / max(work / CORES, own) >= 10

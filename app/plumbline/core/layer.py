@@ -119,6 +119,8 @@ class LayerStyle(BaseModel):
     #: Added to every height when drawing, metres; never to data.
     z_offset: float = 0.0
     label: str = ""
+    #: Of faces and of grids of heights themselves, times that of the view: limits, corridors.
+    opacity: float = Field(1.0, ge=0.05, le=1.0)
 
     @field_validator("breaks")
     @classmethod

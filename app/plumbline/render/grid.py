@@ -72,7 +72,7 @@ def prepare(request: Request) -> Prepared:
         normals=normals,
         smooth=True,
         draped=not own,
-        opacity=1.0 if own else OPACITY,
+        opacity=request.style.opacity if own else OPACITY,
     )
     solid = own or request.ground is None
     target = Target(CellSurface(field, data), entity=str, solid=solid, draped=not solid)

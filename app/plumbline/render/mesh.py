@@ -125,6 +125,7 @@ def _painted(request: Request, data: MeshData, chosen: NDArray[np.intp]) -> Part
         triangles=triangles,
         color=style.color,
         show_edges=style.edges,
+        opacity=style.opacity,
     )
     if by in ("auto", "texture", "rgb") and data.colors is not None:
         part.colors, part.lit = np.asarray(data.colors, dtype=np.uint8)[used, :3], True

@@ -139,6 +139,8 @@ class Editor(QWidget):
     wide = False
     #: What clicks in the scene make of it; nothing for fields that cannot be picked.
     shape: Shape | None = None
+    #: Whether selected entities can be its value.
+    takes_entities = False
 
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__()

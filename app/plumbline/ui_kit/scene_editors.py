@@ -221,6 +221,8 @@ class LayersEditor(Editor):
 
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__(spec)
+        items = get_args(spec.type)[:1]
+        self.takes_entities = any(Entities in (item, *get_args(item)) for item in items)
         self._wanted: tuple[str, ...] = ()
         self._entities: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
@@ -230,12 +232,6 @@ class LayersEditor(Editor):
         self._list.itemChanged.connect(lambda _: self._ticked())
         self.place(self._list)
         self._fit_height()
-
-    @property
-    def takes_entities(self) -> bool:
-        """Whether some entities of a layer can be named, not only the whole layer."""
-        items = get_args(self.spec.type)[:1]
-        return any(Entities in (item, *get_args(item)) for item in items)
 
     def _ticked(self) -> None:
         self._wanted = tuple(self._ids())

@@ -7,7 +7,6 @@ from typing import Any
 
 from plumbline.api import RefusedError, Scene, VectorData, tr
 from plumbline.ui_kit.forms import ParameterForm
-from plumbline.ui_kit.scene_editors import LayersEditor
 
 
 def selection_fields(form: ParameterForm) -> list[str]:
@@ -15,7 +14,7 @@ def selection_fields(form: ParameterForm) -> list[str]:
     specs = form.specs()
     for spec in specs:
         editor = form.editor(spec.name)
-        if isinstance(editor, LayersEditor) and editor.takes_entities:
+        if editor.takes_entities:
             return [spec.name]
     if {"layer", "entities"} <= {spec.name for spec in specs}:
         return ["layer", "entities"]
@@ -34,7 +33,7 @@ def selected_values(scene: Scene, form: ParameterForm, names: Sequence[str]) -> 
         # The fields name one layer: that of what was selected first.
         chosen = entities_of_selection(scene)[0]
         return {name: chosen[name] for name in names}
-    if isinstance(form.editor(names[0]), LayersEditor):
+    if form.editor(names[0]).takes_entities:
         return {names[0]: entities_of_selection(scene)}
     return {names[0]: outline_of_selection(scene)}
 

@@ -20,6 +20,7 @@ from plumbline.api import (
     Frame,
     Layer,
     LayerKind,
+    LayerStyle,
     MeshData,
     ObstacleLayers,
     Obstacles,
@@ -43,7 +44,7 @@ from plumbline.api import (
 from plumbline_sightline.analysis.corridor_figure import corridor_figure
 from plumbline_sightline.analysis.eyes import Eye, Places, box_around
 from plumbline_sightline.analysis.fields import HeightCells, ObstacleRefs
-from plumbline_sightline.analysis.grids import Cells, cells_over, raster_layer
+from plumbline_sightline.analysis.grids import SEEN_THROUGH, Cells, cells_over, raster_layer
 from plumbline_sightline.analysis.landmarks import (
     Landmark,
     Sector,
@@ -389,8 +390,9 @@ def _layers(sectors: list[Sector], cells: Cells, limit: FloatArray) -> dict[str,
     vertices = cells.frame.project(corners.reshape(-1, 3))
     body = MeshData(vertices, np.arange(len(vertices)).reshape(-1, 3))
     crs = cells.frame.georeference.crs
+    style = LayerStyle(color_by="solid", color="#3f7fbf", opacity=SEEN_THROUGH)
     return {
-        "corridor": Layer("corridor", tr("View corridor"), LayerKind.MESH, body, crs),
+        "corridor": Layer("corridor", tr("View corridor"), LayerKind.MESH, body, crs, style=style),
         "height_limit": raster_layer(
             cells, "height_limit", tr("Height limit"), limit, N_("Height limit"), "m", True
         ),

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from plumbline.api import Frame, GridData, Layer, LayerKind, RefusedError, tr
+from plumbline.api import Frame, GridData, Layer, LayerKind, LayerStyle, RefusedError, tr
 
 FloatArray = NDArray[np.float64]
 
 #: Cells of a result.
 MAX_CELLS = 4_000_000
+
+#: Opacity of limits and corridors: what breaks them and what is behind stays in sight.
+SEEN_THROUGH = 0.4
 
 
 @dataclass(frozen=True)
@@ -110,4 +113,6 @@ def raster_layer(
         They are metres above the vertical datum.
     """
     data = GridData(values.reshape(cells.shape), cells.transform, quantity, unit, heights)
-    return Layer(layer_id, name, LayerKind.RASTER, data, cells.frame.georeference.crs)
+    style = LayerStyle(opacity=SEEN_THROUGH) if heights else LayerStyle()
+    crs = cells.frame.georeference.crs
+    return Layer(layer_id, name, LayerKind.RASTER, data, crs, style=style)

@@ -20,6 +20,7 @@ from plumbline.api import (
     LayerKind,
     LayerRef,
     LayerRefs,
+    LayerStyle,
     MeshData,
     ObstacleLayers,
     Obstacles,
@@ -38,7 +39,12 @@ from plumbline.api import (
 )
 from plumbline_sightline.analysis.control_surfaces import ControlSurface, Limit, Zones, limits_of
 from plumbline_sightline.analysis.fields import HeightCells
-from plumbline_sightline.analysis.grids import Cells, cells_over, raster_layer
+from plumbline_sightline.analysis.grids import (
+    SEEN_THROUGH,
+    Cells,
+    cells_over,
+    raster_layer,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -230,7 +236,8 @@ def _layers(limits: list[Limit], cells: Cells, lowest: FloatArray) -> dict[str, 
             element_index=np.repeat(np.arange(len(solid), dtype=np.int32), sizes),
         )
         crs = cells.frame.georeference.crs
+        style = LayerStyle(color_by="solid", color="#c0503c", opacity=SEEN_THROUGH)
         result["surfaces"] = Layer(
-            "surfaces", tr("Control surfaces"), LayerKind.MESH, surfaces, crs
+            "surfaces", tr("Control surfaces"), LayerKind.MESH, surfaces, crs, style=style
         )
     return result
