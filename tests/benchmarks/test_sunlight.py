@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import resource
 import time
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
+from sunlight_city import city, ground
 
 from plumbline.core.georeference import Georeference
 from plumbline.geometry import sunlight
@@ -26,41 +29,6 @@ from plumbline.geometry.sunlight_cells import curve_order
 
 FRAME = Frame.of(Georeference.from_text("EPSG:4549", (500_000.0, 4_000_000.0, 0.0)))
 BAND = Band(date(2001, 1, 20), 8 * 3600, 16 * 3600)
-
-
-def city(side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a city of boxes on plots of 40 m, ten triangles each, and its footprints."""
-    rng = np.random.default_rng(1)
-    plots = np.stack(np.meshgrid(np.arange(0, side, 40.0), np.arange(0, side, 40.0)), -1)
-    corner = plots.reshape(-1, 2)
-    size = rng.uniform(12, 28, corner.shape)
-    low = corner + rng.uniform(0, 1, corner.shape) * (40 - size)
-    high = low + size
-    top = rng.choice([12.0, 18, 24, 36, 60, 90], len(low), p=[0.25, 0.3, 0.2, 0.15, 0.07, 0.03])
-    ring = np.stack(
-        [low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1
-    )
-    foot = np.concatenate([ring, np.zeros((*ring.shape[:2], 1))], axis=2)
-    roof = np.concatenate([ring, np.broadcast_to(top[:, None, None], (*ring.shape[:2], 1))], 2)
-    faces = [(roof[:, 0], roof[:, 1], roof[:, 2], roof[:, 3])]
-    faces += [
-        (foot[:, n], foot[:, (n + 1) % 4], roof[:, (n + 1) % 4], roof[:, n]) for n in range(4)
-    ]
-    triangles = [np.stack(f, 1) for a, b, c, d in faces for f in ((a, b, c), (a, c, d))]
-    return np.concatenate(triangles), np.hstack([low, high])
-
-
-def ground(side: float, half: float, feet: np.ndarray) -> np.ndarray:
-    """Return places 1 m apart in the middle of the city, those inside buildings left out."""
-    line = np.arange(0.5, 2 * half) + side / 2 - half
-    x, y = np.meshgrid(line, line)
-    points = np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)])
-    free = np.ones(len(points), dtype=bool)
-    near = (feet[:, :2] < side / 2 + half).all(1) & (feet[:, 2:] > side / 2 - half).all(1)
-    for x0, y0, x1, y1 in feet[near]:
-        inside = (x0 <= points[:, 0]) & (points[:, 0] <= x1)
-        free &= ~(inside & (y0 <= points[:, 1]) & (points[:, 1] <= y1))
-    return points[free]
 
 
 def bare(corners: np.ndarray, points: np.ndarray, tracks: sunlight.Tracks) -> tuple[float, list]:
@@ -99,8 +67,25 @@ def at_samples(lit: sunlight.LitPeriods, tracks: sunlight.Tracks) -> list[np.nda
     return found
 
 
-def measure(side: float, half: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, float, int]:
-    """Print and return the ratio, seconds for each million of receivers, and what differs."""
+@dataclass(frozen=True)
+class Measured:
+    """One run: sizes, seconds of the processor, verdicts that differ."""
+
+    triangles: int
+    receivers: int
+    seconds: float
+    tree: float
+    bare: float
+    different: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster than bare embreex, the tree included."""
+        return self.bare / (self.seconds + self.tree)
+
+
+def measure(side: float, half: float, monkeypatch: pytest.MonkeyPatch) -> Measured:
+    """Print and return what a city and a square of receivers take on both sides."""
     corners, feet = city(side)
     points = ground(side, half, feet)
     points = points[curve_order(points)]
@@ -113,36 +98,64 @@ def measure(side: float, half: float, monkeypatch: pytest.MonkeyPatch) -> tuple[
     occluder.tree = None
     start = time.process_time()
     occluder.plant(points)
-    planted = time.process_time() - start
+    tree = time.process_time() - start
     lit = lit_periods(occluder, Receivers(points), tracks, workers=1)
-    own = time.process_time() - start
+    seconds = time.process_time() - start - tree
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     plain, verdicts = bare(corners, points, tracks)
     pairs = zip(verdicts, at_samples(lit, tracks), strict=True)
     different = sum(int((a != b).sum()) for a, b in pairs)
+    found = Measured(len(corners), len(points), seconds, tree, plain, different)
     print(
-        f"\n{len(corners):,} triangles, {len(points):,} receivers: "
-        f"{own - planted:.2f} s and {planted:.2f} s for the tree, bare {plain:.2f} s, "
-        f"ratio {plain / own:.2f}, without the tree {plain / (own - planted):.2f}; "
-        f"{lit.rays / len(points):.1f} rays for each receiver instead of "
-        f"{len(tracks[0][1].samples)}; {different} verdicts differ; "
-        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB"
+        f"\n{len(corners):,} triangles, {len(points):,} receivers: {seconds:.2f} s, {tree:.2f} s "
+        f"for the tree, bare {plain:.2f} s, ratio {found.ratio:.2f}, without the tree "
+        f"{plain / seconds:.2f}; {lit.rays / len(points):.1f} rays for each receiver instead of "
+        f"{len(tracks[0][1].samples)}; {different} verdicts differ; peak memory {peak:.2f} GB"
     )
-    return plain / (own - planted), (own - planted) / len(points) * 1e6, different
+    return found
 
 
 @pytest.mark.timeout(3600)
 def test_a_million_triangles_at_one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     half = 600.0 if os.environ.get("PLUMBLINE_FULL") else 100.0
-    ratio, _, different = measure(12_640.0, half, monkeypatch)
-    assert different == 0
-    assert ratio > 2
+    found = measure(12_640.0, half, monkeypatch)
+    assert found.different == 0
+    # With few receivers the tree weighs more.
+    assert found.bare / found.seconds > 4
 
 
+@pytest.mark.timeout(3600)
 def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four times the receivers cost less than five times, and 16 times the triangles little."""
-    _, one, _ = measure(800.0, 50.0, monkeypatch)
-    _, four, _ = measure(800.0, 100.0, monkeypatch)
-    _, large, _ = measure(3200.0, 100.0, monkeypatch)
-    print(f"µs for each receiver: {one:.1f}, {four:.1f}, {large:.1f}")
-    assert four < 1.5 * one
-    assert large < 3 * four
+    """Time grows with the receivers, and hardly with the triangles.
+
+    ``PLUMBLINE_FIGURES=folder`` keeps the plot.
+    """
+    by_receivers = [measure(3200.0, half, monkeypatch) for half in (25.0, 50.0, 100.0, 200.0)]
+    by_triangles = [measure(side, 100.0, monkeypatch) for side in (400.0, 800.0, 1600.0, 6400.0)]
+    each = [one.seconds / one.receivers for one in (*by_receivers, *by_triangles)]
+    print("µs for each receiver:", ", ".join(f"{1e6 * seconds:.1f}" for seconds in each))
+    assert each[3] < 1.5 * each[1]
+    assert each[7] < 3 * each[5]
+    folder = os.environ.get("PLUMBLINE_FIGURES")
+    if folder:
+        plot(by_receivers, by_triangles, Path(folder) / "sunlight-growth.png")
+
+
+def plot(by_receivers: list[Measured], by_triangles: list[Measured], path: Path) -> None:
+    """Draw seconds over receivers and over triangles, ours and bare embreex's."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((9, 3.6), layout="constrained")
+    for axes, runs, name in zip(
+        figure.subplots(1, 2), (by_receivers, by_triangles), ("receivers", "triangles"), strict=True
+    ):
+        counts = [getattr(one, name) for one in runs]
+        axes.loglog(counts, [one.bare for one in runs], "s--", color="0.5", label="bare embreex")
+        axes.loglog(counts, [one.seconds + one.tree for one in runs], "o-", label="Plumbline")
+        other = "triangles" if name == "receivers" else "receivers"
+        axes.set_title(f"{getattr(runs[-1], other):,} {other}, 481 minutes", fontsize=10)
+        axes.set_xlabel(name)
+        axes.set_ylabel("seconds of one processor")
+        axes.grid(visible=True, which="both", alpha=0.25)
+        axes.legend(frameon=False)
+    figure.savefig(path, dpi=110)
