@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "replay": "plumbline.cli.analyses:add_replay",
     "statement": "plumbline.cli.statement:add_statement",
     "render": "plumbline.cli.window:add_render",
+    "report": "plumbline.cli.report:add_report",
     "demo": "plumbline.cli.demo:add_demo",
     "self-test": "plumbline.cli.selftest:add_self_test",
 }
@@ -271,6 +272,7 @@ def _summaries() -> dict[str, str]:
         "replay": tr("Run a stored result again and say whether the numbers are the same."),
         "statement": tr("Write the demolition statement of a result as PDF, DOCX or XLSX."),
         "render": tr("Draw a project or files into an image."),
+        "report": tr("Write the report of a project as PDF, DOCX, XLSX or HTML."),
         "demo": tr("Build the demo district and open it; with no display, run it all headless."),
         "self-test": tr("Check that this installation works."),
     }

@@ -88,6 +88,7 @@ def project_content(district: DemoDistrict) -> ProjectContent:
     """Return the project of the district: layers in groups, styles, viewpoints, schemes."""
     from plumbline.core.georeference import Georeference
     from plumbline.core.scene import Group
+    from plumbline.demo.report import report_plan
     from plumbline.services.project import ProjectContent
 
     layers = list(reversed(district.layers))
@@ -105,6 +106,7 @@ def project_content(district: DemoDistrict) -> ProjectContent:
         viewpoints=viewpoints,
         schemes=_schemes(district),
         camera=viewpoints[0].camera if viewpoints else None,
+        report=report_plan(district),
     )
 
 

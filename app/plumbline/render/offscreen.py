@@ -10,9 +10,12 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,9 @@ from plumbline.core.scene import Camera, Scene
 from plumbline.render.labels import text_image
 from plumbline.render.streaming.scheduler import Settled
 from plumbline.render.theme import LIGHT, SOFTWARE, RenderTheme, rgb
+
+if TYPE_CHECKING:
+    from plumbline.render.scene_view import SceneView
 
 #: Drawn this much larger and averaged, so that edges are smooth.
 SUPERSAMPLING = 2
@@ -146,17 +152,48 @@ def scene_picture(
     tiles: TileWish | None = None,
 ) -> NDArray[np.uint8]:
     """Return a picture of a scene ``(H, W, 3)``, first row on top; see `render_scene`."""
+    with _off_screen(scene, size, theme) as view:
+        if camera is not None:
+            view.set_camera(camera)
+        if sun is not None:
+            view.set_sun(*sun)
+        wish = tiles or TileWish()
+        view.tiles.error, view.patience = wish.error, wish.timeout
+        picture = _taken(view, scene, size, theme, caption)
+        wish.settled = view.settled
+        return picture
+
+
+def scheme_pictures(
+    scene: Scene,
+    size: tuple[int, int],
+    shots: Iterable[tuple[str, Camera]],
+    theme: RenderTheme = LIGHT,
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw schemes (empty for the present state) from cameras, with captions, one after the other.
+
+    The scene is prepared once; it shows the last scheme afterwards. See `render_scene`.
+    """
+    with _off_screen(scene, size, theme) as view:
+        for scheme, camera in shots:
+            if scheme != (scene.active_scheme.id if scene.active_scheme else ""):
+                scene.activate_scheme(scheme)
+            view.set_camera(camera)
+            yield _taken(view, scene, size, theme, True)
+
+
+@contextmanager
+def _off_screen(scene: Scene, size: tuple[int, int], theme: RenderTheme) -> Iterator[SceneView]:
+    """Give a view of a scene that no window shows."""
     # Before Mesa starts: only without threads does llvmpipe draw ambient occlusion as it should.
     if "llvmpipe" in probe_opengl():
         os.environ.setdefault("LP_NUM_THREADS", "0")
     import pyvista
-    from PIL import Image
 
     from plumbline.render.scene_view import SceneView
     from plumbline.render.vtk_errors import raising
 
-    width, height = size
-    large = (width * SUPERSAMPLING, height * SUPERSAMPLING)
+    large = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
     with raising():
         plotter = pyvista.Plotter(off_screen=True, window_size=large)
         try:
@@ -168,19 +205,22 @@ def scene_picture(
                 budget=replace(SOFTWARE, anisotropy=4, occlusion=True),
                 pixel_ratio=SUPERSAMPLING,
             )
-            if camera is not None:
-                view.set_camera(camera)
-            if sun is not None:
-                view.set_sun(*sun)
-            wish = tiles or TileWish()
-            view.tiles.error, view.patience = wish.error, wish.timeout
-            image = Image.fromarray(view.screenshot())
-            wish.settled = view.settled
-            metres, pixels = view.scale_bar()
-            north = view.north_angle()
-            view.close()
+            try:
+                yield view
+            finally:
+                view.close()
         finally:
             plotter.close()
+
+
+def _taken(
+    view: SceneView, scene: Scene, size: tuple[int, int], theme: RenderTheme, caption: bool
+) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    image = Image.fromarray(view.screenshot())
+    metres, pixels = view.scale_bar()
+    north = view.north_angle()
     image = image.resize(size, Image.Resampling.BOX)
     if caption:
         _caption(image, scene, theme, (metres, pixels / SUPERSAMPLING), north)

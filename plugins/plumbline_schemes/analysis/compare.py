@@ -442,11 +442,15 @@ def _joined(runs: tuple[Run, ...], results: list[Result | None]) -> dict[str, Ta
     for run, result in zip(runs, results, strict=True):
         for name, table in (result.tables if result is not None else {}).items():
             key = f"{run.request.label}_{name}"
-            if columns.setdefault(key, table.columns) == table.columns:
-                rows.setdefault(key, []).extend((run.scheme, *row) for row in table.rows)
+            # Where a table says the scheme itself, it needs no second column of that name.
+            alone = "scheme" in table.columns
+            heads = table.columns if alone else ("scheme", *table.columns)
+            if columns.setdefault(key, heads) == heads:
+                front = () if alone else (run.scheme,)
+                rows.setdefault(key, []).extend((*front, *row) for row in table.rows)
                 units[key] = table.units
     return {
-        key: Table(("scheme", *columns[key]), tuple(rows[key]), units[key])
+        key: Table(columns[key], tuple(rows[key]), units[key])
         for key in columns
         if len(rows[key]) <= MAX_ROWS
     }

@@ -1,14 +1,22 @@
-"""Documents for people: one description, written as PDF, DOCX or XLSX.
+"""Documents for people: one description, written as PDF, DOCX, XLSX or HTML.
 
 A `Document` is plain data: headings, texts, facts, pictures, tables. `write_document` writes it in
 the format that the file's name asks for; `demolition_statement` makes one of a stored result.
 """
 
 from plumbline.services.documents.content import (
+    Block,
+    Cell,
     Column,
+    Contents,
     Document,
     Facts,
+    Gallery,
     Heading,
+    Look,
+    Mark,
+    Note,
+    PageBreak,
     Picture,
     Sheet,
     Text,
@@ -18,10 +26,18 @@ from plumbline.services.documents.writing import FORMATS, write_document
 
 __all__ = [
     "FORMATS",
+    "Block",
+    "Cell",
     "Column",
+    "Contents",
     "Document",
     "Facts",
+    "Gallery",
     "Heading",
+    "Look",
+    "Mark",
+    "Note",
+    "PageBreak",
     "Picture",
     "Sheet",
     "Text",

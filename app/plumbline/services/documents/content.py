@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
+from plumbline.core.i18n import tr
 from plumbline.core.units import format_number
 
 #: What stands in a table where nothing is known.
@@ -36,7 +37,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG with its caption; `width` is a share of the text's."""
+    """A PNG or JPEG with its caption; `width` is a share of the text's."""
 
     png: bytes
     caption: str = ""
@@ -60,7 +61,19 @@ class Column:
     weight: float = 1.0
 
 
-Cell: TypeAlias = float | str | None
+#: What a word or a box means: it is coloured, and says so in words besides.
+Tone: TypeAlias = Literal["good", "bad", "open", "plain"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A word in a table that is set off by its meaning, such as a verdict."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+Cell: TypeAlias = float | str | Mark | None
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,8 @@ class Sheet:
         Of the sheet in a workbook.
     totals : tuple, optional
         A last row that is set off.
+    most : int
+        Rows on paper and on the screen, 0 for all; a workbook has every row.
     """
 
     name: str
@@ -80,14 +95,71 @@ class Sheet:
     rows: tuple[tuple[Cell, ...], ...]
     totals: tuple[Cell, ...] | None = None
     caption: str = ""
+    most: int = 0
+
+    @property
+    def cut(self) -> int:
+        """Rows that are left out on paper."""
+        return max(0, len(self.rows) - self.most) if self.most else 0
 
 
-Block: TypeAlias = Heading | Text | Facts | Picture | Sheet
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures beside each other, in rows of `columns`."""
+
+    pictures: tuple[Picture, ...]
+    columns: int = 2
+
+
+@dataclass(frozen=True)
+class Note:
+    """A box that nobody overlooks: what is recommended, what is missing."""
+
+    text: str
+    tone: Tone = "open"
+
+
+@dataclass(frozen=True)
+class PageBreak:
+    """What follows begins on a new page."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The list of headings of the first level, with their pages where there are pages."""
+
+    title: str
+
+
+Block: TypeAlias = Heading | Text | Facts | Picture | Sheet | Gallery | Note | PageBreak | Contents
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an office changes of how its documents look.
+
+    Attributes
+    ----------
+    accent : str
+        Colour of headings, ``#rrggbb``.
+    logo : bytes
+        PNG for the cover; empty for none.
+    docx : bytes
+        A Word file whose styles, headers and footers are taken; empty for our own.
+    """
+
+    accent: str = "#1f5f8b"
+    logo: bytes = b""
+    docx: bytes = b""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document with its head and its parts in order."""
+    """A document with its head and its parts in order.
+
+    A `cover` is a page of its own with a picture and facts; without one the title stands on top of
+    the first page.
+    """
 
     title: str
     subtitle: str
@@ -95,12 +167,27 @@ class Document:
     footer: str = ""
     author: str = ""
     landscape: bool = False
+    cover: tuple[Block, ...] = ()
+    look: Look = field(default_factory=Look)
+    language: str = "en"
 
 
 def shown(cell: Cell, column: Column) -> str:
     """Return a cell as text, as readers of paper see it."""
     if cell is None or cell == "":
         return UNKNOWN
+    if isinstance(cell, Mark):
+        return cell.text
     if isinstance(cell, str) or column.digits is None:
         return str(cell)
-    return format_number(float(cell), column.digits)
+    # Counts among numbers stay whole.
+    return format_number(float(cell), 0 if isinstance(cell, int) else column.digits)
+
+
+def on_paper(sheet: Sheet) -> Sheet:
+    """Return a table as long as it is on paper, its caption saying how much is left out."""
+    if not sheet.cut:
+        return sheet
+    rest = tr("{n} more rows are in the workbook.", n=sheet.cut)
+    caption = f"{sheet.caption} {rest}" if sheet.caption else rest
+    return replace(sheet, rows=sheet.rows[: sheet.most], caption=caption)

@@ -28,8 +28,19 @@ def _xlsx(document: Document) -> bytes:
     return xlsx_bytes(document)
 
 
+def _html(document: Document) -> bytes:
+    from plumbline.services.documents.html import html_bytes
+
+    return html_bytes(document)
+
+
 #: Writers by the ending of a file's name.
-FORMATS: dict[str, Callable[[Document], bytes]] = {".pdf": _pdf, ".docx": _docx, ".xlsx": _xlsx}
+FORMATS: dict[str, Callable[[Document], bytes]] = {
+    ".pdf": _pdf,
+    ".docx": _docx,
+    ".xlsx": _xlsx,
+    ".html": _html,
+}
 
 
 def check_format(path: Path) -> None:

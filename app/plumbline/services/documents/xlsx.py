@@ -11,11 +11,16 @@ import re
 from datetime import datetime
 from typing import Any
 
+from plumbline.core.i18n import tr
 from plumbline.services.documents.content import (
+    Cell,
     Column,
     Document,
     Facts,
+    Gallery,
     Heading,
+    Mark,
+    Note,
     Picture,
     Sheet,
     Text,
@@ -28,6 +33,7 @@ PIXELS = 900
 #: Height of a row, pixels.
 ROW = 20
 HEAD, TOTAL = "DCE6F0", "F2F5F8"
+TONES = {"good": "1B7A43", "bad": "B3261E", "open": "8A5A00", "plain": "1C2733"}
 
 
 def xlsx_bytes(document: Document) -> bytes:
@@ -40,13 +46,14 @@ def xlsx_bytes(document: Document) -> bytes:
     front = book.active
     assert front is not None
     front.title = _sheet_name(document.title, set())
-    _front(front, document)
     taken = {front.title}
+    names: dict[int, str] = {}
     for block in document.blocks:
         if isinstance(block, Sheet):
-            name = _sheet_name(block.name, taken)
-            taken.add(name)
-            _table(book.create_sheet(name), block)
+            names[id(block)] = _sheet_name(block.name, taken)
+            taken.add(names[id(block)])
+            _table(book.create_sheet(names[id(block)]), block)
+    _front(front, document, names)
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
@@ -59,7 +66,7 @@ def _sheet_name(text: str, taken: set[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _front(sheet: Any, document: Document) -> None:
+def _front(sheet: Any, document: Document, names: dict[int, str]) -> None:
     """Write everything that is no table, from top to bottom."""
     from openpyxl.styles import Alignment, Font
 
@@ -67,13 +74,19 @@ def _front(sheet: Any, document: Document) -> None:
     _text(sheet.cell(1, 1), document.title).font = Font(size=16, bold=True)
     _text(sheet.cell(2, 1), document.subtitle)
     row = 4
-    for block in document.blocks:
+    for block in (*document.cover, *document.blocks):
         if isinstance(block, Heading):
             _text(sheet.cell(row, 1), block.text).font = Font(size=12, bold=True)
             row += 1
-        elif isinstance(block, Text):
+        elif isinstance(block, Text | Note):
             _text(sheet.cell(row, 1), block.text)
             row += 1
+        elif isinstance(block, Sheet):
+            _text(sheet.cell(row, 1), tr("See the sheet “{name}”.", name=names[id(block)]))
+            row += 1
+        elif isinstance(block, Gallery):
+            for picture in block.pictures:
+                row = _picture(sheet, picture, row)
         elif isinstance(block, Facts):
             for name, text in block.rows:
                 _text(sheet.cell(row, 1), name)
@@ -131,12 +144,18 @@ def _table(sheet: Any, table: Sheet) -> None:
         sheet.auto_filter.ref = f"A1:{width}{len(table.rows) + 1}"
 
 
-def _cell(cell: Any, value: float | str | None, column: Column) -> None:
+def _cell(cell: Any, value: Cell, column: Column) -> None:
+    from openpyxl.styles import Font
+
     if value is None:
+        return
+    if isinstance(value, Mark):
+        _text(cell, value.text).font = Font(color=TONES[value.tone])
         return
     if isinstance(value, str):
         _text(cell, value)
         return
     cell.value = value
     if column.digits is not None:
-        cell.number_format = "#,##0" + ("." + "0" * column.digits if column.digits else "")
+        digits = 0 if isinstance(value, int) else column.digits
+        cell.number_format = "#,##0" + ("." + "0" * digits if digits else "")
