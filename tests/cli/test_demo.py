@@ -45,6 +45,7 @@ def two_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: asked[name] for name in ("measure.polyline", "measure.point")}
 
     monkeypatch.setattr(demo, "requests", few)
+    monkeypatch.setattr("plumbline.demo.report.requests", lambda district: [])
 
 
 class Texts(HTMLParser):

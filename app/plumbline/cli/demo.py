@@ -6,7 +6,7 @@ One folder holds everything::
     demo.plumb.gpkg    the project on it
     results/           one result folder for each analysis      (without a window)
     pictures/          one picture for each viewpoint           (without a window)
-    report.html        pictures, layers and numbers on a page   (without a window)
+    report.html        the schemes compared, and every result   (without a window)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,7 +246,7 @@ def run_headless(command: Command, folder: Path, project: Path) -> None:
     """Draw every viewpoint, run every analysis and write the report."""
     from plumbline import demo as district
     from plumbline.analysis.registry import registry
-    from plumbline.cli.demo_report import write_report
+    from plumbline.cli.report import report_of
 
     start_plugins(command)
     described = district.load(folder / DISTRICT)
@@ -261,7 +262,18 @@ def run_headless(command: Command, folder: Path, project: Path) -> None:
     # Only what is drawn: a renderer also prepares the layers that are switched off.
     drawn, _ = scene_of_project(project, command, drawn_only=True)
     pictures = _pictures(command, drawn, folder / "pictures")
-    report = write_report(folder / "report.html", scene, pictures, results, failed)
+    report = folder / "report.html"
+    plan = replace(
+        scene.report,
+        title=tr("The Plumbline demo district"),
+        subtitle=tr(
+            "A made-up quarter by the sea near Qingdao, the same on every machine. Its true "
+            "volumes, heights and areas are known by construction (truth.json), so every number "
+            "can be checked."
+        ),
+    )
+    gaps = [f"{name}: {why}" for name, why in failed.items()]
+    report_of(command, scene, plan, project, [report], drawn=drawn, results=results, gaps=gaps)
     truth = json.loads(described.truth.read_text(encoding="utf-8"))
     lines = [
         tr("Report: {path}", path=report),

@@ -102,16 +102,21 @@ def report_of(
     plan: ReportPlan,
     project: Path,
     files: Sequence[Path],
+    *,
+    drawn: Scene | None = None,
     **more: Any,
 ) -> Evidence:
-    """Gather what a plan asks for and write its report into files."""
+    """Gather what a plan asks for and write its report into files.
+
+    `drawn` is a scene with the layers that are seen only; `more` goes to `gather`.
+    """
     from plumbline.services.documents import write_document
     from plumbline.services.report import gather, load_template, report_document
 
     template, look = load_template(plan.template)
     pictured = not getattr(command.options, "no_pictures", False)
     evidence = gather(
-        scene, plan, command.feedback, draw=drawing(command, scene) if pictured else None,
+        scene, plan, command.feedback, draw=drawing(command, drawn or scene) if pictured else None,
         source=project.name, **more,
     )  # fmt: skip
     command.progress.clear()

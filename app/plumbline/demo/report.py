@@ -14,7 +14,7 @@ NORTH = "楼号 IN ('B0200', 'B0201', 'B0203') AND 楼层 <= 2"
 
 
 def report_plan(district: DemoDistrict) -> ReportPlan:
-    """Return the plan of the demo's report: its two schemes by eight analyses."""
+    """Return the plan of the demo's report: its two schemes by seven analyses."""
     return ReportPlan(
         requests=tuple(requests(district)),
         weights={

@@ -73,7 +73,15 @@ class Mark:
     tone: Tone = "plain"
 
 
-Cell: TypeAlias = float | str | Mark | None
+@dataclass(frozen=True)
+class Number:
+    """A number with decimals of its own, where a column holds different quantities."""
+
+    value: float
+    digits: int
+
+
+Cell: TypeAlias = float | str | Mark | Number | None
 
 
 @dataclass(frozen=True)
@@ -178,10 +186,11 @@ def shown(cell: Cell, column: Column) -> str:
         return UNKNOWN
     if isinstance(cell, Mark):
         return cell.text
+    if isinstance(cell, Number):
+        return format_number(cell.value, cell.digits)
     if isinstance(cell, str) or column.digits is None:
         return str(cell)
-    # Counts among numbers stay whole.
-    return format_number(float(cell), 0 if isinstance(cell, int) else column.digits)
+    return format_number(float(cell), column.digits)
 
 
 def on_paper(sheet: Sheet) -> Sheet:

@@ -15,6 +15,7 @@ from plumbline.services.documents.content import (
     Heading,
     Mark,
     Note,
+    Number,
     PageBreak,
     Picture,
     Sheet,
@@ -137,7 +138,7 @@ def _sheet(sheet: Sheet) -> str:
 def _row(row: tuple[object, ...], sheet: Sheet, kinds: list[str]) -> str:
     cells = []
     for cell, column, kind in zip(row, sheet.columns, kinds, strict=True):
-        assert cell is None or isinstance(cell, int | float | str | Mark)
+        assert cell is None or isinstance(cell, int | float | str | Mark | Number)
         text = escape(shown(cell, column))
         if isinstance(cell, Mark):
             text = f'<span class="{cell.tone}">{text}</span>'

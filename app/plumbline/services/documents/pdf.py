@@ -269,9 +269,10 @@ class _Paper:
         return [table, Spacer(0, 6)]
 
     def _picture(self, picture: Picture) -> list[Any]:
-        from reportlab.platypus import Spacer
+        from reportlab.platypus import KeepTogether, Spacer
 
-        return [*self._image(picture, self._width * picture.width), Spacer(0, 6)]
+        image = self._image(picture, self._width * picture.width)
+        return [KeepTogether(image), Spacer(0, 6)]
 
     def _image(self, picture: Picture, width: float) -> list[Any]:
         from PIL import Image as Images
@@ -310,7 +311,12 @@ class _Paper:
         ]
         weight = sum(column.weight for column in sheet.columns)
         widths = [self._width * column.weight / weight for column in sheet.columns]
-        table = LongTable([head, *body], colWidths=widths, repeatRows=1, hAlign="LEFT")
+        lines = [head, *body]
+        last = len(lines) - 1
+        if sheet.caption:
+            # Inside the table: alone on the next page it would say nothing.
+            lines.append([self.paragraph(sheet.caption, "small"), *[""] * (len(head) - 1)])
+        table = LongTable(lines, colWidths=widths, repeatRows=1, hAlign="LEFT")
         style: list[Any] = [
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
@@ -320,13 +326,20 @@ class _Paper:
             ("BOTTOMPADDING", (0, 0), (-1, -1), 1.6),
             ("BACKGROUND", (0, 0), (-1, 0), self._color(SHADE)),
             ("LINEBELOW", (0, 0), (-1, 0), 0.8, self._color(INK)),
-            ("LINEBELOW", (0, 1), (-1, -1), 0.25, self._color(LINE)),
+            ("LINEBELOW", (0, 1), (-1, last), 0.25, self._color(LINE)),
         ]
+        # A text beside the right end of a number needs room.
+        style += [
+            ("LEFTPADDING", (k, 0), (k, last), 8)
+            for k in range(1, len(numeric))
+            if numeric[k - 1] and not numeric[k]
+        ]
+        if sheet.caption:
+            style += [("SPAN", (0, -1), (-1, -1)), ("NOSPLIT", (0, last), (0, -1))]
         if sheet.totals:
             style += [
-                ("LINEABOVE", (0, -1), (-1, -1), 0.8, self._color(INK)),
-                ("BACKGROUND", (0, -1), (-1, -1), self._color(SHADE)),
+                ("LINEABOVE", (0, last), (-1, last), 0.8, self._color(INK)),
+                ("BACKGROUND", (0, last), (-1, last), self._color(SHADE)),
             ]
         table.setStyle(style)
-        caption = [self.paragraph(sheet.caption, "small")] if sheet.caption else []
-        return [table, Spacer(0, 3), *caption, Spacer(0, 6)]
+        return [table, Spacer(0, 9)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from plumbline.services.documents.content import (
     Heading,
     Mark,
     Note,
+    Number,
     Picture,
     Sheet,
     Text,
@@ -155,7 +157,11 @@ def _cell(cell: Any, value: Cell, column: Column) -> None:
     if isinstance(value, str):
         _text(cell, value)
         return
+    if isinstance(value, Number):
+        number, digits = value.value, value.digits
+        _cell(cell, number, replace(column, digits=digits))
+        return
     cell.value = value
     if column.digits is not None:
-        digits = 0 if isinstance(value, int) else column.digits
+        digits = column.digits
         cell.number_format = "#,##0" + ("." + "0" * digits if digits else "")

@@ -218,7 +218,7 @@ def weight_ranges(sensitivity: Table, titles: Mapping[str, str]) -> bytes:
             for at, name, side in (
                 (lower, row["winner_below"], "right"), (upper, row["winner_above"], "left"),
             ):  # fmt: skip
-                if name:
+                if name and 0 < at < 1:
                     ax.text(at, n - 0.3, f"{at:.2f}", ha=side, va="bottom", fontsize=7)
         ax.set_yticks(range(len(rows)), [titles.get(r["criterion"], r["criterion"]) for r in rows])
         ax.set(xlim=(0, 1), xlabel=tr("weight (dot), and where the winner stays (green)"))

@@ -59,8 +59,11 @@ class Evidence:
     @property
     def requests(self) -> list[tuple[str, str]]:
         """Name and analysis of every request of the comparison, in order."""
-        runs = [] if self.comparison is None else self.comparison.provenance["runs"]
-        return list(dict.fromkeys((run["request"], run["analysis"]) for run in runs))
+        asked = [] if self.comparison is None else self.comparison.params["requests"]
+        return [
+            (str(one.get("name") or one["analysis"].rpartition(".")[2]), str(one["analysis"]))
+            for one in asked
+        ]
 
     def labels(self, *analyses: str) -> list[str]:
         """Return the names of the requests to analyses; ``x.`` stands for all that begin so."""
@@ -155,6 +158,7 @@ def gather(
     *,
     draw: Draw | None = None,
     results: Mapping[str, Result] | None = None,
+    gaps: Sequence[str] = (),
     source: str = "",
 ) -> Evidence:
     """Run what a plan asks for and return all that its report is made of.
@@ -165,6 +169,8 @@ def gather(
         Draws viewpoints; without one the report has no pictures, and says so.
     results : mapping of str to Result, optional
         Results that are there already and are shown too, by their heading.
+    gaps : sequence of str
+        What is missing of them, in sentences.
     source : str
         Name of the project file.
 
@@ -183,6 +189,7 @@ def gather(
         _viewpoints(scene, plan),
         records=tuple(record for record in scene.records if record.id in plan.records),
         results=dict(results or {}),
+        gaps=list(gaps),
         source=source,
     )
     lost = set(plan.records) - {record.id for record in evidence.records}

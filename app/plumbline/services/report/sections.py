@@ -23,7 +23,7 @@ from plumbline.services.documents import (
 from plumbline.services.documents.content import UNKNOWN
 from plumbline.services.report import charts
 from plumbline.services.report.evidence import rows_of
-from plumbline.services.report.tables import PERCENT, Maker
+from plumbline.services.report.tables import DIGITS, PERCENT, Maker
 from plumbline.services.report.template import Section, spoken
 
 INDICATORS, CHECK = "schemes.indicators", "schemes.check"
@@ -153,10 +153,11 @@ def indicators(made: Maker, section: Section) -> list[Block]:
             if criterion not in evidence.matrix:
                 continue
             unit, numbers = evidence.matrix[criterion]
-            factor, digits = (100.0, 1) if value in PERCENT else (1.0, 0 if unit == "m³" else 2)
+            factor = 100.0 if value in PERCENT else 1.0
             whole = all(n is None or float(n).is_integer() for n in numbers.values())
             scaled = {k: None if n is None else n * factor for k, n in numbers.items()}
             unit = "%" if value in PERCENT else unit
+            digits = DIGITS.get(unit, 2)
             rows.append((made.word(value), unit, 0 if whole else digits, scaled))
     picture = charts.bars(rows, {scheme.id: scheme.name for scheme in evidence.schemes})
     if picture:
@@ -212,7 +213,7 @@ def earthwork(made: Maker, section: Section) -> list[Block]:
         for part, columns in (("levels", LEVELS), ("totals", ())):
             table = made.evidence.table(f"{label}_{part}")
             if table is not None:
-                name = f"{made.heading(label)}: {tr('in parts')}"
+                name = f"{made.heading(label)} ({tr('in parts')})"
                 source = made.source([label])
                 blocks += [Heading(name, 2), made.rows(name, table, columns, source, section.rows)]
     if "cost.total" in made.evidence.matrix:
@@ -270,14 +271,19 @@ def _criteria_and_figures(made: Maker, section: Section, labels: Sequence[str]) 
 def _figures(made: Maker, label: str) -> list[Block]:
     """Return the figures of a request, those of the schemes one after the other."""
     comparison = made.evidence.comparison
-    found: dict[str, list[Picture]] = {}
+    found: dict[str, dict[bytes, list[str]]] = {}
     for scheme in made.evidence.schemes:
         front = f"{scheme.id}_{label}_"
         for key, png in ({} if comparison is None else comparison.figures).items():
             if key.startswith(front):
-                caption = f"{scheme.name}. {made.source([label])}"
-                found.setdefault(key.removeprefix(front), []).append(Picture(png, caption))
-    return [Gallery(tuple(pictures), 2) for pictures in found.values()]
+                same = found.setdefault(key.removeprefix(front), {})
+                same.setdefault(png, []).append(scheme.name)
+    # One figure for schemes of which it is the same.
+    return [
+        Picture(png, f"{', '.join(names)}. {made.source([label])}", 0.9)
+        for figures in found.values()
+        for png, names in figures.items()
+    ]
 
 
 def recommendation(made: Maker, section: Section) -> list[Block]:
@@ -361,7 +367,7 @@ def _one_result(made: Maker, section: Section, heading: str, result: Any) -> lis
         blocks.append(made.values(own, result.values))
     pictures = tuple(Picture(png, name) for name, png in result.figures.items() if png)
     if pictures:
-        blocks.append(Gallery(pictures, 2))
+        blocks.append(Gallery(pictures, min(2, len(pictures))))
     for name, table in result.tables.items():
         if table.rows:
             sheet = made.rows(f"{own} {name}", table, (), made.word(name), section.rows)
@@ -374,12 +380,17 @@ def gaps(made: Maker, section: Section) -> list[Block]:
     """List what could not be computed, and what results say is to be considered."""
     evidence = made.evidence
     blocks: list[Block] = [Note(text, "open") for text in evidence.gaps]
-    names = {scheme.id: scheme.name for scheme in evidence.schemes}
     warnings = [] if evidence.comparison is None else evidence.comparison.warnings
+    # "scheme, request: text" in the words of the report.
+    words = {
+        f"{scheme.id}, {label}: ": f"{scheme.name}, {made.heading(label)}: "
+        for scheme in evidence.schemes
+        for label, _ in evidence.requests
+    }
     for text in dict.fromkeys(warnings):
-        scheme, comma, rest = text.partition(", ")
-        known = names.get(scheme) if comma else None
-        blocks.append(Text(f"• {known}, {rest}" if known else f"• {text}", small=True))
+        front = next((known for known in words if text.startswith(known)), "")
+        shown = words.get(front, "") + text.removeprefix(front)
+        blocks.append(Text(f"• {shown}", small=True))
     return blocks
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from plumbline.analysis.result import Table, Value
 from plumbline.core.i18n import tr
 from plumbline.core.scene import Scheme
-from plumbline.core.units import default_digits
-from plumbline.services.documents import Cell, Column, Mark, Sheet
+from plumbline.services.documents import Cell, Column, Mark, Number, Sheet
 from plumbline.services.report.evidence import Evidence, digest, file_name
 from plumbline.services.report.template import Template, word
 
 #: Shares that people read in percent.
 PERCENT = frozenset({"density", "green_ratio", "frontage_ratio"})
+#: Decimals in tables, by unit.
+DIGITS = {"m²": 1, "m³": 0, "CNY": 0, "t": 0, "%": 1}
+#: Width of columns relative to that of a number.
+WEIGHTS = {"blockers": 4.5, "scheme": 1.4, "verdict": 1.0, "storey": 0.8, "id": 1.6, "name": 1.6}
 #: Schemes beside each other in a table of A4.
 ACROSS = 4
 #: Columns of one row's table on paper.
@@ -36,13 +40,18 @@ class Maker:
         """Return what a value or a column is called."""
         return word(self.template, name)
 
-    def title(self, criterion: str) -> str:
-        """Return what a criterion is called, with its request where two have the same value."""
+    def title(self, criterion: str, labels: Sequence[str] = ()) -> str:
+        """Return what a criterion is called.
+
+        With its request where two requests have the same value: any of the comparison, or of
+        `labels`.
+        """
         label, _, value = criterion.rpartition(".")
         known = self.word(criterion)
         if known != criterion.replace("_", " "):
             return known
-        same = [name for name in self.evidence.matrix if name.rpartition(".")[2] == value]
+        among = labels or [one for one, _ in self.evidence.requests]
+        same = [one for one in among if f"{one}.{value}" in self.evidence.matrix]
         shown = self.word(value)
         return shown if len(same) < 2 else f"{shown} ({self.heading(label)})"
 
@@ -71,47 +80,52 @@ class Maker:
         values : sequence of str
             Names of values in order; all where empty.
         """
-        wanted = [c for label in labels for c in self._criteria(label, values)]
-        wanted = [c for c in wanted if c in self.evidence.matrix]
+        wanted = self._criteria(labels, values)
         schemes = self.evidence.schemes
         present, limits = self._present(labels), self._limits(labels)
         sheets = []
         for first in range(0, len(schemes), ACROSS):
             some = schemes[first : first + ACROSS]
-            rows = tuple(self._row(criterion, some, present, limits) for criterion in wanted)
+            rows = tuple(
+                self._row(criterion, labels, some, (present, limits)) for criterion in wanted
+            )
             columns = [Column(tr("Indicator"), None, 2.4), Column(tr("Unit"), None, 0.7)]
             if present:
                 columns.append(Column(tr("Present state"), 2, 1.2))
             for scheme in some:
                 columns.append(Column(scheme.name, 2, 1.3))
                 if limits:
-                    columns.append(Column(tr("Limit"), None, 0.9))
+                    columns.append(Column(tr("Limit value"), None, 1.0))
             part = f" {first // ACROSS + 1}" if len(schemes) > ACROSS else ""
             if rows:
                 caption = self.source(labels)
                 sheets.append(Sheet(f"{name}{part}", tuple(columns), rows, caption=caption))
         return sheets
 
-    def _criteria(self, label: str, values: Sequence[str]) -> list[str]:
-        own = [name for name in self.evidence.matrix if name.rpartition(".")[0] == label]
+    def _criteria(self, labels: Sequence[str], values: Sequence[str]) -> list[str]:
+        """Return criteria in the order of `values`, or in that of the requests."""
+        known = self.evidence.matrix
         if not values:
-            return own
-        return [f"{label}.{value}" for value in values if f"{label}.{value}" in own]
+            return [name for name in known if name.rpartition(".")[0] in labels]
+        wanted = [f"{label}.{value}" for value in values for label in labels]
+        return [name for name in wanted if name in known]
 
     def _row(
         self,
         criterion: str,
+        labels: Sequence[str],
         schemes: Sequence[Scheme],
-        present: Mapping[str, float],
-        limits: Mapping[tuple[str, str], Cell],
+        beside: tuple[Mapping[str, float], Mapping[tuple[str, str], Cell]],
     ) -> tuple[Cell, ...]:
+        present, limits = beside
         unit, numbers = self.evidence.matrix[criterion]
         value = criterion.rpartition(".")[2]
         factor = 100.0 if value in PERCENT else 1.0
-        cells: list[Cell] = [self.title(criterion), "%" if value in PERCENT else (unit or "\u00a0")]
+        unit = "%" if value in PERCENT else unit
+        cells: list[Cell] = [self.title(criterion, labels), unit or "\u00a0"]
         if present:
             before = present.get(value)
-            cells.append(None if before is None else before * factor)
+            cells.append(None if before is None else tidy(before * factor, unit))
         for scheme in schemes:
             number = numbers.get(scheme.id)
             cells.append(None if number is None else tidy(number * factor, unit))
@@ -144,7 +158,7 @@ class Maker:
         """Return every limit with its clause, verdict, margin and state of verification."""
         columns = (
             Column(tr("Scheme"), None, 1.5), Column(tr("Rule"), None, 2.0),
-            Column(tr("Value"), 2, 0.9), Column(tr("Limit"), None, 0.8),
+            Column(tr("Value"), 2, 0.9), Column(tr("Limit value"), None, 0.8),
             Column(tr("Verdict"), None, 0.9), Column(tr("Margin"), 2, 0.9),
             Column(tr("Clause"), None, 0.8), Column(tr("Where it comes from"), None, 2.6),
             Column(tr("Verification"), None, 1.3),
@@ -154,7 +168,7 @@ class Maker:
         rows = []
         for label in labels:
             for row in self.evidence.rows(f"{label}_rules"):
-                verdict = Mark(self.word(row["verdict"]), _TONES[row["verdict"]])  # type: ignore[arg-type]
+                verdict = Mark(self.word(f"verdict_{row['verdict']}"), _TONES[row["verdict"]])  # type: ignore[arg-type]
                 checked = tr("compared") if row["verified"] else tr("not compared")
                 rows.append(
                     (
@@ -180,27 +194,45 @@ class Maker:
             cells = [row[table.columns.index(column)] for row in table.rows]
             number = any(isinstance(c, int | float) and not isinstance(c, bool) for c in cells)
             whole = all(float(c).is_integer() for c in cells if isinstance(c, int | float))
-            places = 0 if whole and not unit else min(2, default_digits(unit))
+            places = 0 if whole and not unit else DIGITS.get(unit, 2)
             digits.append(places if number else None)
             heads.append(f"{self.word(column)}, {unit}" if unit else self.word(column))
         rows = tuple(
-            tuple(self._cell(row[table.columns.index(column)], column, names) for column in chosen)
-            for row in table.rows
+            tuple(self._cell(row, table, column, names) for column in chosen) for row in table.rows
         )
-        weights = [1.0 if d is not None else 1.6 for d in digits]
+        weights = [
+            WEIGHTS.get(column, 1.0 if places is not None else 1.3)
+            for column, places in zip(chosen, digits, strict=True)
+        ]
         heading = tuple(Column(*parts) for parts in zip(heads, digits, weights, strict=True))
         return Sheet(name, heading, rows, caption=caption, most=most)
 
-    def _cell(self, cell: Any, column: str, names: Mapping[str, str]) -> Cell:
+    def _cell(
+        self, row: Sequence[Any], table: Table, column: str, names: Mapping[str, str]
+    ) -> Cell:
+        cell = row[table.columns.index(column)]
+        if column == "id" and "scheme" in table.columns:
+            scheme = str(row[table.columns.index("scheme")])
+            return self._buildings.get((scheme, str(cell)), str(cell))
         if column == "scheme":
             return names.get(str(cell), str(cell)) or tr("present state")
         if column == "verdict" and cell in _TONES:
-            return Mark(self.word(cell), _TONES[cell])  # type: ignore[arg-type]
-        if column == "kind":
+            return Mark(self.word(f"verdict_{cell}"), _TONES[cell])  # type: ignore[arg-type]
+        if column in ("kind", "by"):
             return self.word(str(cell))
         if cell is None or isinstance(cell, bool) or not isinstance(cell, int | float):
             return None if cell is None else str(cell)
         return float(cell)
+
+    @cached_property
+    def _buildings(self) -> dict[tuple[str, str], str]:
+        """Names of the buildings of schemes, since ids of models say nothing to people."""
+        found = {}
+        for label in self.evidence.labels("schemes."):
+            for row in self.evidence.rows(f"{label}_buildings"):
+                if row.get("name"):
+                    found[row["scheme"], row["id"]] = str(row["name"])
+        return found
 
     def values(self, name: str, values: Mapping[str, Value]) -> Sheet:
         """Return the values of one result with their uncertainty."""
@@ -264,9 +296,11 @@ class Maker:
         return Sheet(name, columns, tuple(sorted(found.values(), key=lambda row: str(row[0]))))
 
 
-def tidy(number: float, unit: str) -> float | int:
-    """Return counts as whole numbers, so that they are shown without decimals."""
-    return int(number) if not unit and float(number).is_integer() else number
+def tidy(number: float, unit: str) -> Number:
+    """Return a number with the decimals that a committee reads of its unit; counts have none."""
+    if not unit and float(number).is_integer():
+        return Number(number, 0)
+    return Number(number, DIGITS.get(unit, 2))
 
 
 def _short(text: str, most: int = 420) -> str:
