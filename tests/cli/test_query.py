@@ -96,16 +96,9 @@ def test_real_buildings_and_walls(real_data: Path, capsys: pytest.CaptureFixture
 #: Formats whose one file is made or real in a test of their own.
 ELSEWHERE = {
     "las": "tests/io/test_pointcloud.py",
-    "e57": "tests/io/test_e57.py",
     "ifc": "tests/io/test_ifc.py",
     "ifczip": "tests/io/test_more_formats.py",
-    "fbx": "tests/io/test_more_formats.py",
-    "collada": "tests/io/test_more_formats.py",
-    "3ds": "tests/io/test_more_formats.py",
-    "asc": "tests/io/test_more_formats.py",
-    "img": "tests/io/test_more_formats.py",
-    "mbtiles": "tests/io/test_more_formats.py",
-    "3dtiles": "tests/io/test_tiles3d.py",
+    "address": "tests/io/test_stores.py",
 }
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import DracoPy
 import numpy as np
 import pytest
-from gltf_files import CORNERS, SQUARE, Glb
 from PIL import Image
+from tests.io.gltf_files import CORNERS, SQUARE, Glb
 
 from plumbline.core.data import MeshData
 from plumbline.core.errors import InputError

@@ -5,6 +5,7 @@ The default suite takes a sample; ``-m nightly`` takes 200 truncations and 2000 
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import shutil
@@ -26,6 +27,7 @@ from tests.io.osgb_files import osgb, square
 from tests.io.test_citygml import city as city_gml
 from tests.io.test_cloud_text import pcd, points
 from tests.io.test_e57 import write_e57
+from tests.io.test_ept import ept
 from tests.io.test_exchange import KML, dxf, gml
 from tests.io.test_more_formats import DAE, FBX, make_3ds
 from tests.io.test_tiles3d import b3dm, box_glb, volume, write_set
@@ -110,6 +112,13 @@ def make_tileset(path: Path) -> None:
     write_set(path.parent, box | {"refine": "ADD", "children": [leaf]}, a__b3dm=content)
 
 
+def make_archive(path: Path) -> None:
+    leaf = {"boundingVolume": volume(0, 0, 0, 5), "geometricError": 0, "content": {"uri": "a.glb"}}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tileset.json", json.dumps({"geometricError": 1, "root": leaf}))
+        archive.writestr("a.glb", box_glb())
+
+
 MAKERS: dict[str, Callable[[Path], object]] = {
     "a.obj": make_obj,
     "binary.ply": make_mesh(),
@@ -141,6 +150,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "a.img": make_grid("HFA"),
     "a.mbtiles": make_tiles,
     "tileset.json": make_tileset,
+    "a.3tz": make_archive,
+    "ept.json": lambda path: ept(path.parent),
     "a.osgb": lambda path: path.write_bytes(
         osgb([(square(0, 0, 9, 1, 3), "b.osgb", (0, 0, 0, 9))])
     ),
@@ -242,7 +253,7 @@ def test_many_damaged_files(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(MAKERS))
 @pytest.mark.parametrize("other", ["a.obj", "a.gpkg", "binary.stl", "terrain.tif", "a.geojson"])
 def test_mislabelled_files(name: str, other: str, tmp_path: Path) -> None:
-    right = name in ("a.city.json", "tileset.json") and other == "a.geojson"
+    right = name in ("a.city.json", "tileset.json", "ept.json") and other == "a.geojson"
     if right or Path(name).suffix == Path(other).suffix:
         return
     MAKERS[other](tmp_path / other)

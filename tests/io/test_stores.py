@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import trimesh
-from gltf_files import Glb
+from tests.io.gltf_files import Glb
 
 from plumbline.core.data import MeshData
 from plumbline.core.errors import InputError, UsageError

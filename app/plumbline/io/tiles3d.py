@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -31,6 +31,9 @@ from plumbline.io.registry import LoadContext
 from plumbline.io.stores import FolderStore, HttpStore, Store, ZipStore
 from plumbline.io.tiles3d_content import read_content, unpacked
 from plumbline.io.tiles3d_implicit import Implicit, Subtree, filled, morton, read_subtree
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 TITLE = "3D Tiles"
 #: Tilesets inside tilesets, and tiles inside tiles.
@@ -516,18 +519,42 @@ def tileset_layer(
     (root,) = source.roots()
     stated = document.get("asset")
     version = str(stated.get("version", "")) if isinstance(stated, dict) else ""
-    earth = "region" in (document["root"].get("boundingVolume") or {})
-    earth = earth or float(np.abs(root.bounds.as_list()).max()) > EARTH
+    metadata: dict[str, Any] = {"format": TITLE, "version": version}
+    crs, warnings = _stated_crs(stated, metadata)
+    if crs is None and "plumbline" not in _extras(stated) and _geocentric(document, root):
+        crs = parse_crs("EPSG:4978")
+        metadata["crs_source"] = tr("3D Tiles are geocentric")
     counts = {"tiles": sum(1 for _ in _listed(source, root, context))}
     if counts["tiles"] == 0:
         raise damaged(path, TITLE, source.notes[0] if source.notes else _no_tiles())
-    metadata: dict[str, Any] = {"format": TITLE, "version": version}
-    crs = parse_crs("EPSG:4978") if earth else None
-    if earth:
-        metadata["crs_source"] = tr("3D Tiles are geocentric")
     data = TilesData(source, counts)
-    notes = list(source.notes)
+    notes = [*source.notes, *warnings]
     return Layer(name, name, LayerKind.TILES, data, crs, metadata=metadata, warnings=notes)
+
+
+def _geocentric(document: dict[str, Any], root: Tile) -> bool:
+    """Tell whether the axes of a tileset are the earth's."""
+    region = "region" in (document["root"].get("boundingVolume") or {})
+    return region or float(np.abs(root.bounds.as_list()).max()) > EARTH
+
+
+def _extras(asset: Any) -> dict[str, Any]:
+    extras = asset.get("extras") if isinstance(asset, dict) else None
+    return extras if isinstance(extras, dict) else {}
+
+
+def _stated_crs(asset: Any, metadata: dict[str, Any]) -> tuple[CRS | None, list[str]]:
+    """Return the CRS that `plumbline tile` wrote into a tileset, and what is wrong with it."""
+    ours = _extras(asset).get("plumbline")
+    text = ours.get("crs") if isinstance(ours, dict) else None
+    if not isinstance(text, str):
+        return None, []
+    try:
+        crs = parse_crs(text)
+    except UserError:
+        return None, [tr("Its CRS cannot be understood: {text}.", text=text[:80])]
+    metadata["crs_source"] = "tileset"
+    return crs, []
 
 
 def _no_tiles() -> str:
