@@ -23,7 +23,7 @@ from plumbline.api import (
     tr,
     write_vector,
 )
-from plumbline_measurement.records import plain_cell
+from plumbline_measurement.records import origin_of, plain_cell
 
 #: What a row says of a measurement besides its values.
 HEAD = (
@@ -35,6 +35,9 @@ HEAD = (
     N_("Uncertainty (95 %)"),
     N_("Created"),
     N_("Operator"),
+    N_("Layers"),
+    N_("Snap"),
+    N_("Spacing or level of detail"),
 )
 
 
@@ -54,9 +57,12 @@ def as_xlsx(records: Sequence[Record], georeference: Georeference) -> bytes:
     points.append([tr("Name"), tr("Point"), "x", "y", "z", tr("Layer"), tr("Snap"), tr("CRS")])
     for record in records:
         about = (plain_cell(record.name), record.request.get("analysis"))
+        origin = origin_of(record)
+        source_of = ["; ".join(part) for part in (origin.layers, origin.snaps, origin.fineness)]
         for name, value in record.values.items():
             number = (name, value.get("value"), value.get("unit"), value.get("uncertainty"))
-            values.append([*about, *number, _time(record.created), plain_cell(record.operator)])
+            who = (_time(record.created), plain_cell(record.operator))
+            values.append([*about, *number, *who, *source_of])
         picked = record.request.get("params", {}).get("picked") or ()
         for n, point in enumerate(record.points):
             source = picked[n] if n < len(picked) else {}
@@ -98,7 +104,11 @@ def write_geopackage(records: Sequence[Record], georeference: Georeference, path
             row[name] = value.get("value")
             row[f"{name}_unit"] = value.get("unit")
             row[f"{name}_uncertainty"] = value.get("uncertainty")
-        rows.append({**row, "created": record.created, "operator": record.operator})
+        origin = origin_of(record)
+        row |= {"created": record.created, "operator": record.operator}
+        for name in ("layers", "snaps", "fineness"):
+            row[name] = "; ".join(getattr(origin, name))
+        rows.append(row)
     shapes = [_shape(record) for record in records]
     frame = geopandas.GeoDataFrame(rows, geometry=shapes, crs=georeference.crs)
     write_vector(frame, path, layer="measurements")

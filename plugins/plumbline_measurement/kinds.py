@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,6 @@ class Kind:
     headline: str
     closed: bool = False
     lays: bool = False
-    picks: bool = True
 
     @property
     def id(self) -> str:
@@ -61,9 +60,16 @@ class Kind:
             asked = {self.field: places[0] if self.field == "point" else places}
         if self.lays:
             asked["surface"] = surface
-        if self.picks and len(picked) == len(places):
+        if len(picked) == len(places):
             asked["picked"] = list(picked)
         return asked
+
+    def placed(self, params: Mapping[str, Any]) -> list[tuple[float, ...]]:
+        """Return the points of a request."""
+        if self.field == "start":
+            return [tuple(params["start"]), tuple(params["end"])]
+        given = params[self.field]
+        return [tuple(given)] if self.field == "point" else [tuple(point) for point in given]
 
     def validated(self, points: Sequence[Sequence[float]]) -> Params:
         """Return the parameters for points with heights, for a number that follows the mouse."""
@@ -80,8 +86,8 @@ KINDS: dict[str, Kind] = {
         Kind(Area, N_("Area"), "area", N_("Click the first corner."),
              3, 0, "polygon", "area_horizontal", closed=True, lays=True),
         Kind(Angle, N_("Angle"), "angle", N_("Click a point on one leg of the angle."),
-             3, 3, "points", "angle", picks=False),
+             3, 3, "points", "angle"),
         Kind(PointAt, N_("Point"), "point", N_("Click a place."),
-             1, 1, "point", "z", picks=False),
+             1, 1, "point", "z"),
     )
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -44,6 +44,7 @@ from plumbline.api import (
     expanded,
     parse_crs,
     picked_layers,
+    propagated,
     surface,
     tr,
     transformer,
@@ -76,6 +77,7 @@ class PointParams(Params):
             description=N_("A further CRS for the coordinates, e.g. EPSG:4528."),
         ),
     ] = ""
+    picked: PickedPoints = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Places:
 
     georeference: Georeference
     surfaces: tuple[Surface, ...] = ()
+    sure: Certainty = field(default_factory=lambda: Certainty(np.empty(0)))
+    grounds: Certainty = field(default_factory=lambda: Certainty(np.empty(0)))
 
 
 class PointAt(Analysis[PointParams]):
@@ -112,10 +116,16 @@ class PointAt(Analysis[PointParams]):
         return problems
 
     def layers(self, params: PointParams) -> list[str]:
-        return list(params.layers)
+        return list(dict.fromkeys([*params.layers, *picked_layers(params.picked)]))
 
     def prepare(self, scene: Scene, params: PointParams) -> Places:
-        return Places(scene.georeference, tuple(surface(scene, n) for n in params.layers))
+        grounds = tuple(PickedPoint(layer=name) for name in params.layers)
+        return Places(
+            scene.georeference,
+            tuple(surface(scene, n) for n in params.layers),
+            certainty(scene, params.picked, 1),
+            certainty(scene, grounds, len(grounds)),
+        )
 
     def compute(self, inputs: Places, params: PointParams, feedback: Feedback) -> Result:
         x, y = params.point[:2]
@@ -125,8 +135,11 @@ class PointAt(Analysis[PointParams]):
         factor = crs_units(inputs.georeference.crs).vertical
         above = [(z - h) * factor if math.isfinite(h) else None for h in found]
         values, warnings = _coordinates(inputs.georeference, (x, y, z), params.crs)
+        values |= _spread(values, inputs.georeference, inputs.sure)
         values["ground"] = Value(found[0] * factor if found and above[0] is not None else None, "m")
-        values["height_above_ground"] = Value(above[0] if above else None, "m")
+        both = float(np.hypot(inputs.sure.sigma[0], inputs.grounds.sigma[0])) if found else None
+        values["height_above_ground"] = Value(above[0] if above else None, "m", expanded(both))
+        warnings += inputs.sure.notes
         rows = tuple(
             (s.layer, None if a is None else h * factor, a)
             for s, h, a in zip(inputs.surfaces, found, above, strict=True)
@@ -144,6 +157,21 @@ class PointAt(Analysis[PointParams]):
             points=((x, y, z),),
             headline="height_above_ground" if rows else "z",
         )
+
+
+def _spread(
+    values: dict[str, Value], georeference: Georeference, sure: Certainty
+) -> dict[str, Value]:
+    """Return the coordinates in the project CRS with their uncertainty, in the unit of each."""
+    unit = crs_units(georeference.crs)
+    if not sure.known or unit.horizontal is None:
+        return {}
+    factors = {"x": unit.horizontal, "y": unit.horizontal, "z": unit.vertical}
+    sigma = float(sure.sigma[0])
+    return {
+        name: replace(values[name], uncertainty=expanded(sigma / factor))
+        for name, factor in factors.items()
+    }
 
 
 def _height(height: float, x: float, y: float) -> float:
@@ -227,6 +255,7 @@ class AngleParams(Params):
             description=N_("Three points of another face, for the angle between both; optional."),
         ),
     ] = ()
+    picked: PickedPoints = ()
 
 
 class Angle(Analysis[AngleParams]):
@@ -250,8 +279,13 @@ class Angle(Analysis[AngleParams]):
             problems.append(Problem("other", tr("A face needs three points.")))
         return problems
 
+    def layers(self, params: AngleParams) -> list[str]:
+        return picked_layers(params.picked)
+
     def prepare(self, scene: Scene, params: AngleParams) -> Places:
-        return Places(scene.georeference)
+        # The points of both faces, in their order.
+        count = len(params.points) + len(params.other)
+        return Places(scene.georeference, sure=certainty(scene, params.picked, count))
 
     def compute(self, inputs: Places, params: AngleParams, feedback: Feedback) -> Result:
         points = in_metres(inputs.georeference, params.points)
@@ -275,15 +309,45 @@ class Angle(Analysis[AngleParams]):
             warnings.append(tr("Two of the points are the same: there is no angle."))
         return Result(
             values={
-                "angle": Value(angle, "°"),
-                "slope": Value(slope, "°"),
-                "aspect": Value(aspect, "°"),
-                "dihedral": Value(dihedral, "°"),
+                name: Value(value, "°", _angle_spread(name, value, inputs, params))
+                for name, value in (
+                    ("angle", angle),
+                    ("slope", slope),
+                    ("aspect", aspect),
+                    ("dihedral", dihedral),
+                )
             },
-            warnings=warnings,
+            warnings=[*warnings, *inputs.sure.notes],
             points=tuple((p[0], p[1], p[2]) for p in params.points if len(p) == 3),
             headline="angle",
         )
+
+
+def _angle_spread(
+    name: str, value: float | None, inputs: Places, params: AngleParams
+) -> float | None:
+    """Return the expanded uncertainty of an angle, None where nothing is known."""
+    if value is None or not inputs.sure.known:
+        return None
+    points = in_metres(inputs.georeference, (*params.points, *params.other))
+
+    def at(moved: FloatArray) -> float:
+        normal = _normal(moved[:3])
+        if name == "angle" or normal is None:
+            return _known(_angle_at(moved[:3]))
+        if name == "slope":
+            return _between(normal, np.array([0.0, 0.0, 1.0]))
+        if name == "aspect":
+            return _known(azimuth(float(normal[0]), float(normal[1])))
+        other = _normal(moved[3:])
+        between = math.nan if other is None else _between(normal, other)
+        return min(between, 180 - between)
+
+    return expanded(propagated(at, points, inputs.sure.sigma))
+
+
+def _known(angle: float | None) -> float:
+    return math.nan if angle is None else angle
 
 
 def in_metres(georeference: Georeference, points: tuple[Point, ...]) -> FloatArray:

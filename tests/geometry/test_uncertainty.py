@@ -11,6 +11,7 @@ from plumbline.geometry.uncertainty import (
     area_sigma,
     azimuth_sigma,
     length_sigma,
+    propagated,
     resolution_sigma,
     slope_sigma,
 )
@@ -53,6 +54,29 @@ def test_slopes_and_azimuths() -> None:
     assert percent == pytest.approx((100 * across[:, 2] / horizontal).std(), rel=NEAR)
     turn = np.degrees(np.arctan2(across[:, 0], across[:, 1]))
     assert azimuth_sigma(13, math.hypot(*sigma)) == pytest.approx(turn.std(), rel=NEAR)
+
+
+def test_any_angle_by_differences() -> None:
+    points = np.array([[0.0, 3, 1], [12, 5, 7], [2, 9, -4]])
+    sigma = np.array([0.03, 0.04, 0.01])
+
+    def angle(corners: np.ndarray) -> np.ndarray:
+        a, b = corners[..., 0, :] - corners[..., 1, :], corners[..., 2, :] - corners[..., 1, :]
+        cosine = (a * b).sum(axis=-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+        return np.degrees(np.arccos(cosine))
+
+    spread = propagated(lambda moved: float(angle(moved)), points, sigma)
+    assert spread == pytest.approx(angle(trials(points, sigma)).std(), rel=NEAR)
+    # An azimuth near north does not jump by 360 degrees.
+    leg = np.array([[0.0, 0, 0], [1e-4, 10, 0]])
+
+    def azimuth(moved: np.ndarray) -> float:
+        x, y, _ = moved[1] - moved[0]
+        return float(np.degrees(np.arctan2(x, y)) % 360)
+
+    wanted = azimuth_sigma(10.0, math.hypot(0.03, 0.04))
+    assert propagated(azimuth, leg, sigma[:2]) == pytest.approx(wanted, rel=1e-3)
+    assert math.isnan(propagated(azimuth, leg, np.array([0.1, np.nan])))
 
 
 def test_a_place_known_to_a_cell() -> None:

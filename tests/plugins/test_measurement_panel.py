@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from plumbline.api import Pick, record_label, unit_choice
 from plumbline.core.i18n import translator
 from plumbline_measurement.panel import DISTANCE, POLYLINE, MeasurePanel
 
@@ -158,19 +159,19 @@ def test_the_list_shows_selects_renames_hides_and_removes(
     panel: MeasurePanel, context: Any
 ) -> None:
     measure_two(panel, context)
-    assert panel._list.topLevelItemCount() == 2
-    first = panel._list.topLevelItem(0)
-    panel._list.setCurrentItem(first)
+    assert panel.kept.tree.topLevelItemCount() == 2
+    first = panel.kept.tree.topLevelItem(0)
+    panel.kept.tree.setCurrentItem(first)
     assert panel._card._number.text() == "3.000"
     first.setText(0, "Width of the lane")
     assert context.scene.records[0].name == "Width of the lane"
-    panel._list.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
+    panel.kept.tree.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
     assert not context.scene.records[0].visible
-    QTest.mouseClick(panel._remove, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.kept.remove_button, Qt.MouseButton.LeftButton)
     assert [r.name for r in context.scene.records] == ["Distance 2"]
     context.scene.history.undo()
     assert len(context.scene.records) == 2
-    assert panel._list.topLevelItemCount() == 2
+    assert panel.kept.tree.topLevelItemCount() == 2
 
 
 def test_names_do_not_repeat(panel: MeasurePanel, context: Any) -> None:
@@ -217,6 +218,82 @@ def test_areas_angles_and_points(panel: MeasurePanel, context: Any) -> None:
     assert [r.name for r in context.scene.records] == ["Area 1", "Angle 1", "Point 1"]
 
 
+def test_continuous_goes_on_where_the_last_one_ended(panel: MeasurePanel, context: Any) -> None:
+    panel.continuous.setChecked(True)
+    for x in (0, 3, 7):
+        context.canvas.click(X + x, Y, 0)
+    assert [r.values["distance"]["value"] for r in context.scene.records] == [3.0, 4.0]
+    assert panel.points == [(X + 7, Y, 0)]
+    assert context.canvas.aim == (True, (X + 7, Y, 0))
+    context.canvas.escaped.emit()
+    assert panel.points == []
+    choose(panel, POLYLINE)
+    assert not panel.continuous.isVisible()
+
+
+def test_a_kept_measurement_is_dragged_by_its_points(panel: MeasurePanel, context: Any) -> None:
+    context.canvas.click(X, Y, 5)
+    context.canvas.click(X + 3, Y, 5)
+    assert context.canvas.handles == [(X, Y, 5), (X + 3, Y, 5)]
+    (before,) = context.scene.records
+    context.canvas.drag_handle(1, X + 6, Y + 8, 5, release=False)
+    assert context.canvas.preview == ([(X, Y, 5), (X + 6, Y + 8, 5)], "10.000 m")
+    assert context.scene.records == (before,)
+    context.canvas.drag_handle(1, X + 6, Y + 8, 5)
+    (after,) = context.scene.records
+    assert (after.id, after.name) == (before.id, before.name)
+    assert after.values["distance"]["value"] == pytest.approx(10.0)
+    assert after.request["params"]["end"] == [X + 6, Y + 8, 5]
+    assert context.canvas.preview is None
+    assert context.canvas.handles[1] == (X + 6, Y + 8, 5)
+    context.scene.history.undo()
+    assert context.scene.records == (before,)
+    # Points that the measurement cannot have are refused, and it stays as it was.
+    choose(panel, "measure.angle")
+    for x, y in ((10, 0), (0, 0), (0, 10)):
+        context.canvas.click(X + x, Y + y, 5)
+    choose(panel, "measure.area")
+    for x, y in ((0, 0), (10, 0), (10, 10), (0, 10)):
+        context.canvas.click(X + x, Y + y, 5)
+    context.canvas.finished.emit()
+    area = context.scene.records[-1]
+    context.canvas.drag_handle(0, X + 20, Y + 5, 5)
+    assert context.scene.records[-1] == area
+    assert "cross" in panel._message._text.text()
+    context.canvas.clicked.emit(Pick((X, Y, 0.0), "terrain"))
+    assert context.canvas.handles == []
+
+
+def test_units_and_the_table_of_all(panel: MeasurePanel, context: Any, qtbot: QtBot) -> None:
+    context.canvas.click(X, Y, 5)
+    context.canvas.click(X + 3, Y + 4, 5)
+    panel.kept.show_table()
+    ((title, table),) = context.charts
+    qtbot.addWidget(table)
+    assert title == "Measurements"
+    try:
+        unit_choice.choose("mm", "亩")
+        assert panel._card._number.text() == "5\u2009000"
+        assert panel.kept.tree.topLevelItem(0).text(1) == "5\u2009000 mm"
+        choose(panel, "measure.area")
+        for x, y in ((0, 0), (100, 0), (100, 100), (0, 100)):
+            context.canvas.click(X + x, Y + y, 5)
+        context.canvas.finished.emit()
+        assert panel._card._number.text() == "15.000"
+        rows = table.table.shown_rows()
+        assert [row["value"] for row in rows] == ["5\u2009000 mm", "15.000 亩"]
+        assert rows[0]["operator"] == "Lin Yue"
+        assert record_label(context.scene.records[1]) == "15.000 亩"
+        choose(panel, "measure.point")
+        context.canvas.click(X, Y, 5)
+        assert panel._card._number.text() == "5.000", "a coordinate keeps the unit of its CRS"
+    finally:
+        unit_choice.choose("m", "m²")
+    assert panel.kept.tree.topLevelItem(0).text(1) == "5.000 m"
+    table.table.view.selectRow(1)
+    assert panel.kept.selected == context.scene.records[1]
+
+
 def test_sides_that_cross_show_no_number_until_they_do_not(
     panel: MeasurePanel, context: Any
 ) -> None:
@@ -235,7 +312,7 @@ def test_every_format_and_the_sheet(panel: MeasurePanel, context: Any, tmp_path:
     for suffix in ("csv", "xlsx", "geojson", "gpkg", "dxf", "pdf"):
         panel.export(tmp_path / f"量测.{suffix}")
         assert (tmp_path / f"量测.{suffix}").stat().st_size > 100
-    panel._list.setCurrentItem(None)
+    panel.kept.tree.setCurrentItem(None)
     panel.export(tmp_path / "none.pdf")
     assert "No measurement is selected" in panel._message._text.text()
     assert not (tmp_path / "none.pdf").exists()

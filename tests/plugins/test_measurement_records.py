@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -63,3 +64,26 @@ def test_without_a_crs_the_plane_s_own_coordinates_are_written() -> None:
     (feature,) = json.loads(as_geojson([record()], Scene().georeference))["features"]
     assert feature["geometry"]["coordinates"][0] == [534_200.0, 3_993_400.0, 5.0]
     assert feature["properties"]["crs"] is None
+
+
+def test_the_source_of_the_points_goes_with_them() -> None:
+    """Layers, snaps, spacing and uncertainty are in the record, and in CSV and GeoJSON."""
+    picked = [{"layer": "als", "snap": "point"}, {"layer": "tower", "snap": "vertex"}]
+    inputs = [
+        {"id": "als", "lod": None, "resolution": 0.25},
+        {"id": "tower", "lod": "2.2", "resolution": None},
+    ]
+    one = replace(
+        record(),
+        request={"analysis": "measure.distance", "params": {"picked": picked}},
+        values={"distance": Value(12.5, "m", 0.2).as_json()},
+        provenance={"inputs": inputs},
+    )
+    (row,) = csv.DictReader(io.StringIO(as_csv([one], GAUSS_KRUGER)))
+    assert (row["layers"], row["snaps"]) == ("als; tower", "point; vertex")
+    assert row["fineness"] == "0.250 m; 2.2"
+    assert float(row["distance ± [m]"]) == 0.2
+    (feature,) = json.loads(as_geojson([one], GAUSS_KRUGER))["features"]
+    assert feature["properties"]["picked"] == picked
+    assert feature["properties"]["uncertainties"] == {"distance": 0.2}
+    assert feature["properties"]["fineness"] == ["0.250 m", "2.2"]

@@ -116,6 +116,34 @@ def test_lines_areas_and_heights_too(scene: Scene) -> None:
     )
 
 
+def test_angles_and_points_too(scene: Scene) -> None:
+    """A right angle with legs of 10 m: the ends turn it by σ/10, its corner by √2 σ/10."""
+    one = 10 / 21 / math.sqrt(12)
+    picked = [{"layer": "cloud", "snap": "point"}] * 3
+    points = [[X + 10, Y, 5], [X, Y, 5], [X, Y + 10, 5]]
+    angle = run("measure.angle", scene, points=points, picked=picked)
+    wanted = 2 * math.degrees(one / 10) * math.sqrt(1 + 1 + 2)
+    assert angle.values["angle"].uncertainty == pytest.approx(wanted, rel=1e-4)
+    assert angle.values["dihedral"].uncertainty is None
+    place = [X + 1, Y + 0.5, 5]
+    point = run("measure.point", scene, point=place, layers=["mesh"], picked=picked[:1])
+    assert point.values["x"].uncertainty == pytest.approx(2 * one)
+    assert point.values["height_above_ground"].uncertainty == pytest.approx(
+        2 * math.hypot(one, 2 / math.sqrt(12))
+    )
+    typed = run("measure.point", scene, point=place, layers=["mesh"])
+    assert {v.uncertainty for v in typed.values.values()} == {None}
+
+
+def test_a_record_says_how_fine_its_layers_are(scene: Scene) -> None:
+    from plumbline.analysis.picked import with_resolution
+
+    picked = [{"layer": "cloud", "snap": "point"}, {"layer": "bim", "snap": "vertex"}]
+    result = run("measure.distance", scene, start=START, end=END, picked=picked)
+    rows = with_resolution(scene, result.provenance)["inputs"]
+    assert [row["resolution"] for row in rows] == [pytest.approx(10 / 21), None]
+
+
 def test_unknown_layers_and_snaps_are_refused(scene: Scene) -> None:
     for picked in ([{"layer": "nowhere"}] * 2, [{"layer": "cloud", "snap": "magic"}] * 2):
         with pytest.raises(InvalidParamsError):

@@ -198,17 +198,19 @@ class FakeContext:
         if bar is not None:
             bar.show()
 
-    def keep(self, result: Result, name: str) -> Record:
+    def keep(self, result: Result, name: str, instead_of: str = "") -> Record:
         record = Record(
-            id=uuid.uuid4().hex,
+            id=instead_of or uuid.uuid4().hex,
             name=name,
             request={"analysis": result.analysis, "params": result.params},
             values={key: value.as_json() for key, value in result.values.items()},
             points=result.points,
             created="2026-11-20T10:00:00+08:00",
             operator=self.operator,
+            headline=result.headline,
         )
-        self.scene.set_records([*self.scene.records, record])
+        kept = [record if old.id == instead_of else old for old in self.scene.records]
+        self.scene.set_records(kept if instead_of else [*kept, record])
         return record
 
     def close_tool(self) -> None:

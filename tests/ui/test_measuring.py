@@ -140,3 +140,69 @@ def test_snapping_by_hand(site: Hand) -> None:
     hand.click(hand.action_button("tool.select"))
     assert not canvas.aim.bar.isVisible()
     assert hover(hand, CORNER, 4, 4) == ""
+
+
+def choose(hand: Hand, panel: Any, kind: str) -> None:
+    hand.click(panel._kind._buttons[kind])
+    assert panel.kind == kind
+
+
+def test_every_kind_is_measured_kept_and_dragged_by_hand(site: Hand) -> None:
+    hand, scene = site, site.window.scene
+    panel = open_tool(hand, "measure")
+
+    # A distance whose end is dragged to another corner; the record stays the same one.
+    click(hand, FOOT, 3, 3)
+    hover(hand, CORNER, 4, 4)
+    assert panel._card._number.text() == "20.000"
+    click(hand, CORNER, 4, 4)
+    first = records(hand, 1)
+    assert scene.records[0].headline == "distance"
+    hand.drag(hand.window.canvas.interactor, spot(hand, CORNER), spot(hand, FAR, -3, 2))
+    hand.wait_until(lambda: scene.records[0] != first, 30)
+    dragged = scene.records[0]
+    assert (dragged.id, dragged.name) == (first.id, first.name)
+    assert value(dragged, "distance") == pytest.approx(25.0, abs=1e-6)
+    assert [p["snap"] for p in dragged.request["params"]["picked"]] == ["vertex", "vertex"]
+    assert dragged.provenance["inputs"][0]["id"] == "houses"
+
+    choose(hand, panel, "measure.polyline")
+    for place in (FOOT, CORNER, FAR):
+        click(hand, place, 3, 3)
+    click(hand, at(30, -20))
+    hand.key(Qt.Key.Key_Backspace)
+    assert len(panel.points) == 3
+    hand.key(Qt.Key.Key_Return)
+    assert value(records(hand, 2), "length") == pytest.approx(35.0, abs=1e-6)
+
+    choose(hand, panel, "measure.area")
+    for place in (at(-10, 0, 20), CORNER, FAR, at(-10, 15, 20)):
+        click(hand, place, 2, 2)
+    hand.key(Qt.Key.Key_Return)
+    assert value(records(hand, 3), "area_horizontal") == pytest.approx(300.0, abs=1e-6)
+
+    choose(hand, panel, "measure.angle")
+    for place in (FOOT, CORNER, FAR):
+        click(hand, place, 3, 3)
+    assert value(records(hand, 4), "angle") == pytest.approx(90.0, abs=1e-6)
+
+    choose(hand, panel, "measure.point")
+    click(hand, FAR, -3, 2)
+    assert records(hand, 5).points == (exactly(FAR),)
+
+    # Typed, and refused in words where it cannot be.
+    panel._typing.set_open(True)
+    choose(hand, panel, "measure.area")
+    panel._edit.text_edit.setPlainText(
+        f"{X}, {Y}, 0\n{X + 9}, {Y + 9}, 0\n{X + 9}, {Y}, 0\n{X}, {Y + 9}, 0"
+    )
+    hand.click(panel.primary)
+    hand.wait_until(lambda: panel._message.isVisible(), 10)
+    assert len(scene.records) == 5
+    hand.key(Qt.Key.Key_Escape)
+
+    hand.click(panel.kept.table_button)
+    table = hand.window.chart.chart.table
+    assert [row["snaps"] for row in table.shown_rows()] == ["Corner"] * 5
+    hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(scene.records) == 4

@@ -11,12 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from plumbline.core.data import BimData, FloatArray, MeshData, PointCloudData, RasterData
+from plumbline.core.data import (
+    BimData,
+    FloatArray,
+    GridData,
+    MeshData,
+    PointCloudData,
+    RasterData,
+)
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer
 from plumbline.core.scene import Scene
@@ -103,6 +110,19 @@ def _sigma(scene: Scene, layer: Layer) -> tuple[float, str]:
     return resolution_sigma(fine), note
 
 
+def with_resolution(scene: Scene, provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return a provenance whose inputs say how fine they are: ``resolution``, metres.
+
+    What is exact as drawn has none.
+    """
+    metres = crs_units(scene.georeference.crs).horizontal or math.nan
+    inputs = []
+    for row in provenance.get("inputs") or ():
+        fine = resolution(scene[row["id"]]) * metres if row.get("id") in scene else 0.0
+        inputs.append({**row, "resolution": fine if fine > 0 else None})
+    return {**provenance, "inputs": inputs}
+
+
 def resolution(layer: Layer) -> float:
     """Return the resolution of a layer in the unit of x and y: spacing, edge or cell; 0 if exact.
 
@@ -115,7 +135,7 @@ def resolution(layer: Layer) -> float:
         if box is None:
             return 0.0
         return math.sqrt((box.xmax - box.xmin) * (box.ymax - box.ymin) / data.counts["points"])
-    if isinstance(data, RasterData):
+    if isinstance(data, RasterData | GridData):
         a, b, _, d, e, _ = data.transform
         return math.sqrt(abs(a * e - b * d))
     if isinstance(data, MeshData) and not isinstance(data, BimData) and not data.elements:

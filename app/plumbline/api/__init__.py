@@ -54,6 +54,15 @@ from plumbline.analysis.sunlight_rules import (
 )
 from plumbline.analysis.surfaces import Surface, shell, surface
 from plumbline.analysis.validation import validate
+from plumbline.core.clipping import (
+    MOST_CORNERS,
+    MOST_PLANES,
+    ClipBox,
+    Clipping,
+    ClipPlane,
+    ClipPrism,
+    ClipSlab,
+)
 from plumbline.core.cloud_tree import TiledCloud
 from plumbline.core.crs import crs_label, crs_text, parse_crs, transformer
 from plumbline.core.data import (
@@ -87,10 +96,17 @@ from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle, LayerView, Source
 from plumbline.core.pick import EntityRef, Pick
+from plumbline.core.records import record_label, value_text
 from plumbline.core.resources import resource
 from plumbline.core.scene import Camera, Clearing, Group, Phase, Record, Scene, Scheme, Viewpoint
 from plumbline.core.tiles import TilesData
-from plumbline.core.units import default_digits, format_number, format_value
+from plumbline.core.units import (
+    Shown,
+    default_digits,
+    format_number,
+    format_value,
+    unit_choice,
+)
 from plumbline.core.where import where
 from plumbline.geometry.areas import best_fit_plane, shoelace, surface_area
 from plumbline.geometry.clearance import Bodies, nearest
@@ -177,6 +193,7 @@ from plumbline.geometry.uncertainty import (
     azimuth_sigma,
     expanded,
     length_sigma,
+    propagated,
     slope_sigma,
 )
 from plumbline.geometry.viewshed import (
@@ -209,6 +226,8 @@ __all__ = [
     "API_VERSION",
     "FINEST",
     "LIFT",
+    "MOST_CORNERS",
+    "MOST_PLANES",
     "N_",
     "OWN_WALL",
     "REFRACTION",
@@ -229,6 +248,11 @@ __all__ = [
     "Changes",
     "Chosen",
     "Clearing",
+    "ClipBox",
+    "ClipPlane",
+    "ClipPrism",
+    "ClipSlab",
+    "Clipping",
     "CloudGrid",
     "CountedSun",
     "Cover",
@@ -293,6 +317,7 @@ __all__ = [
     "Result",
     "Scene",
     "Scheme",
+    "Shown",
     "SiteLimit",
     "SitePack",
     "Sky",
@@ -390,8 +415,10 @@ __all__ = [
     "peaks",
     "picked_layers",
     "plan_boxes",
+    "propagated",
     "raster_heights",
     "read_grid",
+    "record_label",
     "region",
     "registry",
     "resource",
@@ -424,7 +451,9 @@ __all__ = [
     "transformer",
     "triangle_areas",
     "triangles_of_features",
+    "unit_choice",
     "validate",
+    "value_text",
     "volumes_between",
     "where",
     "winding_numbers",

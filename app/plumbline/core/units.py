@@ -6,6 +6,9 @@ Everything is computed in SI (metres, square metres, degrees); units are chosen 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
+
+from psygnal import Signal
 
 THIN_SPACE = "\u2009"
 MINUS = "\u2212"
@@ -60,4 +63,53 @@ def format_value(
 
 def default_digits(unit: str) -> int:
     """Return the decimals shown for a unit when no uncertainty is known."""
-    return {"m": 3, "m²": 2, "m³": 2, "°": 3, "%": 2, "mm": 0, "km": 3, "s": 1}.get(unit, 2)
+    return _DIGITS.get(unit, 2)
+
+
+#: Decimals of each unit: millimetres of lengths, square metres of large areas.
+_DIGITS = {"m": 3, "mm": 0, "km": 6, "m²": 2, "ha": 4, "km²": 6, "亩": 3, "m³": 2}
+_DIGITS |= {"°": 3, "%": 2, "s": 1}
+
+
+class Shown(NamedTuple):
+    """A value in the unit that people read it in."""
+
+    value: float
+    unit: str
+    uncertainty: float | None
+
+
+class UnitChoice:
+    """The units in which the window shows lengths and areas; files keep SI.
+
+    `changed` is emitted when another unit is chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self.length, self.area = "m", "m²"
+
+    def choose(self, length: str, area: str) -> None:
+        """Show lengths and areas in other units, of `LENGTH_UNITS` and `AREA_UNITS`."""
+        if length not in LENGTH_UNITS or area not in AREA_UNITS:
+            raise ValueError(f"no units: {length}, {area}")
+        if (length, area) != (self.length, self.area):
+            self.length, self.area = length, area
+            self.changed.emit()
+
+    def shown(self, value: float, unit: str, uncertainty: float | None = None) -> Shown:
+        """Return a value in SI units in the chosen ones."""
+        chosen = {"m": self.length, "m²": self.area}.get(unit, unit)
+        factor = {**LENGTH_UNITS, **AREA_UNITS}.get(chosen, 1.0)
+        spread = None if uncertainty is None else uncertainty * factor
+        return Shown(value * factor, chosen, spread)
+
+    def text(self, value: float, unit: str, uncertainty: float | None = None) -> str:
+        """Return a value in SI units as people read it in the chosen ones."""
+        shown = self.shown(value, unit, uncertainty)
+        return format_value(*shown, default_digits(shown.unit))
+
+
+#: The choice of whoever sits before the window.
+unit_choice = UnitChoice()

@@ -8,6 +8,7 @@ expanded uncertainty with coverage factor 2, about 95 % (clause 6.3.3).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -69,6 +70,35 @@ def area_sigma(points: FloatArray, sigma: FloatArray) -> float:
     """
     chord = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
     return float(np.sqrt((sigma**2 * (chord**2).sum(axis=1)).sum()) / 2)
+
+
+def propagated(
+    value: Callable[[FloatArray], float], points: FloatArray, sigma: FloatArray
+) -> float:
+    """Return the standard uncertainty of any angle in degrees that points make.
+
+    The derivatives are central differences over a thousandth of the extent of the points.
+
+    Parameters
+    ----------
+    value : callable
+        Of points like these; degrees.
+    points : (N, 3) float64
+        Metres.
+    sigma : (N,) float64
+        Of each coordinate of each point, metres.
+    """
+    step = 1e-3 * float(np.ptp(points, axis=0).max())
+    if step == 0 or not np.isfinite(sigma).all():
+        return math.nan
+    total = 0.0
+    for n, axis in np.ndindex(*points.shape):
+        moved = np.zeros_like(points)
+        moved[n, axis] = step
+        change = value(points + moved) - value(points - moved)
+        change = (change + 180.0) % 360.0 - 180.0  # across north
+        total += (float(sigma[n]) * change / (2 * step)) ** 2
+    return math.sqrt(total)
 
 
 def slope_sigma(horizontal: float, vertical: float, sigma: float) -> tuple[float, float]:

@@ -80,12 +80,12 @@ class Drawing:
 
 
 def band_parts(lines: Sequence[tuple[Sequence[Point], bool]], look: Look) -> list[Part]:
-    """Return lines in the accent colour with dots at their points; each with whether it closes."""
+    """Return lines in the colour of measurements, with dots; each with whether it closes."""
     if not any(points for points, _ in lines):
         return []
     points, segments = _joined(lines, look.origin)
-    parts = []
-    for color, extra, rise in ((look.theme.halo, HALO, 0.0), (look.theme.accent, 0.0, 0.6)):
+    parts, ink = [], look.theme.measure or look.theme.accent
+    for color, extra, rise in ((look.theme.halo, HALO, 0.0), (ink, 0.0, 0.6)):
         if len(segments):
             parts.append(_lines(points, segments, color, 2.5 + extra, rise))
         parts.append(_dots(points, color, 8.0 + extra, rise))

@@ -21,7 +21,9 @@ from plumbline.core.cloud_tree import tree_of
 from plumbline.core.data import BimData, Bounds, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
+from plumbline.core.records import record_label
 from plumbline.core.scene import Camera, Record, Scene
+from plumbline.core.units import unit_choice
 from plumbline.geometry.rays import Ray
 from plumbline.render import camera as moves
 from plumbline.render.backdrop import Backdrop
@@ -221,6 +223,7 @@ class SceneView:
             (scene.tree_changed, self._on_tree),
             (scene.selection_changed, self._on_selection),
             (scene.records_changed, self._on_records),
+            (unit_choice.changed, self._on_records),
             (scene.schemes_changed, self._on_schemes),
             (scene.georeference_changed, self._on_georeference),
             (scene.clipping_changed, self._on_clipping),
@@ -785,7 +788,7 @@ class SceneView:
         """Write the labels of tool and records where they find room; names make way for them."""
         tags = self.tools.tags
         for record in self._visible_records():
-            tags += tag(record.label or record.name, record.points, False)
+            tags += tag(record_label(record), record.points, False)
         self._tags.show(tags, self._camera, self.size, self._look())
         self._names.give_way(self._tags.boxes)
 

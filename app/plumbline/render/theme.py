@@ -33,6 +33,8 @@ class RenderTheme:
     text: str = "#1B2230"
     halo: str = "#FFFFFF"
     accent: str = "#1F63D6"
+    #: Of measurements and rubber bands; the accent when empty.
+    measure: str = ""
     selection: str = "#1F63D6"
     edge: str = "#5D6675"
     terrain: str = "#C9CDBF"

@@ -86,6 +86,7 @@ class Canvas(QWidget):
         self.mode = Mode.ORBIT
         #: How fast the camera moves; whoever owns the canvas sets it.
         self.habits = NavigationSettings()
+        self._measure_color = ""
         self._tiles = TileFeed(lambda: self.views, self)
         self.views = self._make_views(scene)
         self._make_overlays()
@@ -114,6 +115,12 @@ class Canvas(QWidget):
         if active:
             self.region.choose(Shape.NONE)
         self._tool_active = active
+
+    def set_measure_color(self, color: str) -> None:
+        """Draw measurements in a colour ``#rrggbb``; the theme's when empty."""
+        if color != self._measure_color:
+            self._measure_color = color
+            self._theme_changed()
 
     def set_scene(self, scene: Scene) -> None:
         """Show another scene."""
@@ -148,7 +155,7 @@ class Canvas(QWidget):
             lambda renderer, scheme: SceneView(
                 self.interactor,
                 scene,
-                render_theme(current_theme()),
+                render_theme(current_theme(), self._measure_color),
                 prepare_async=self._prepare_async,
                 request_render=self.interactor.render,
                 pixel_ratio=self.devicePixelRatioF(),
@@ -552,7 +559,7 @@ class Canvas(QWidget):
         if self._closed:
             return
         for view in self.views:
-            view.set_theme(render_theme(current_theme()))
+            view.set_theme(render_theme(current_theme(), self._measure_color))
         self.interactor.render()
 
 

@@ -26,6 +26,7 @@ from plumbline.api import Bounds, EntityRef, Pick, Scene, tr
 from plumbline.core.city import box_of
 from plumbline.core.entities import entity_bounds
 from plumbline.core.selection import inverted, picked
+from plumbline.core.units import unit_choice
 from plumbline.ui.actions import Actions
 from plumbline.ui.attribute_table import AttributeTable
 from plumbline.ui.attributes import AttributePanel, title_of
@@ -210,6 +211,8 @@ class MainWindow(QMainWindow):
         settings = self.session.settings
         self.canvas.habits = settings.navigation
         self.canvas.aim.choose(settings.snaps, settings.loupe)
+        self.canvas.set_measure_color(settings.measure_color)
+        unit_choice.choose(settings.length_unit, settings.area_unit)
 
     # -- texts -----------------------------------------------------------------------------
 

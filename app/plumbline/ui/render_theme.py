@@ -6,8 +6,8 @@ from plumbline.render.theme import RenderTheme
 from plumbline.ui_kit.theme import Theme
 
 
-def render_theme(theme: Theme) -> RenderTheme:
-    """Return the renderer's colours for a theme of the window."""
+def render_theme(theme: Theme, measure: str = "") -> RenderTheme:
+    """Return the renderer's colours for a theme of the window; `measure` is of measurements."""
     return RenderTheme(
         sky_top=theme.sky_top,
         sky_bottom=theme.sky_bottom,
@@ -15,6 +15,7 @@ def render_theme(theme: Theme) -> RenderTheme:
         text=theme.text,
         halo=theme.halo,
         accent=theme.link,
+        measure=measure,
         selection=theme.selection_outline,
         edge=theme.edge,
         categorical=theme.categorical,

@@ -16,6 +16,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
+from plumbline.analysis.picked import with_resolution
 from plumbline.analysis.runner import begin
 from plumbline.analysis.store import write_result
 from plumbline.api import (
@@ -166,8 +167,8 @@ class ToolHost(QStackedWidget):
             self._bar = CanvasBar(self._canvas)
         self._bar.set_content(bar)
 
-    def keep(self, result: Result, name: str) -> Record:
-        """Keep a result in the project."""
+    def keep(self, result: Result, name: str, instead_of: str = "") -> Record:
+        """Keep a result in the project, in the place of another record where one is named."""
         head = result.values.get(result.headline)
         label = ""
         if head is not None and isinstance(head.value, int | float):
@@ -175,7 +176,7 @@ class ToolHost(QStackedWidget):
                 float(head.value), head.unit, head.uncertainty, default_digits(head.unit)
             )
         record = Record(
-            id=uuid.uuid4().hex,
+            id=instead_of or uuid.uuid4().hex,
             name=name,
             request={
                 "analysis": result.analysis,
@@ -187,9 +188,11 @@ class ToolHost(QStackedWidget):
             label=label,
             created=datetime.now().astimezone().isoformat(timespec="seconds"),
             operator=self.operator,
-            provenance=result.provenance,
+            provenance=with_resolution(self._scene, result.provenance),
+            headline=result.headline,
         )
-        self._scene.set_records([*self._scene.records, record])
+        kept = [record if old.id == instead_of else old for old in self._scene.records]
+        self._scene.set_records(kept if instead_of else [*kept, record])
         return record
 
     def close_tool(self) -> None:

@@ -252,8 +252,14 @@ class ToolContext(Protocol):
     def show_bar(self, bar: QWidget | None) -> None:
         """Show a bar at the foot of the canvas, which stays the tool's; None takes it away."""
 
-    def keep(self, result: Result, name: str) -> Record:
-        """Keep a result in the project, so that it is drawn, listed and saved."""
+    def keep(self, result: Result, name: str, instead_of: str = "") -> Record:
+        """Keep a result in the project, so that it is drawn, listed and saved.
+
+        Parameters
+        ----------
+        instead_of : str
+            Id of the record whose place it takes.
+        """
 
     def close_tool(self) -> None:
         """Give the canvas back to plain selection."""

@@ -9,10 +9,10 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from plumbline.api import Result, Value, default_digits, format_value, tr
+from plumbline.api import Result, Shown, Value, default_digits, format_value, tr, unit_choice
 from plumbline.ui_kit.buttons import button, tool_button
 from plumbline.ui_kit.labels import ElidedLabel, label
-from plumbline.ui_kit.live import on_language
+from plumbline.ui_kit.live import follow, on_language
 from plumbline.ui_kit.panel import ResultCard
 from plumbline.ui_kit.result_table import ResultTable, cell_text
 
@@ -24,9 +24,9 @@ def value_text(value: Value) -> str:
     """Return a value with unit and uncertainty as people read it."""
     if isinstance(value.value, bool) or not isinstance(value.value, int | float):
         return cell_text(value.value)
-    # A count has no decimals.
-    digits = 0 if isinstance(value.value, int) else default_digits(value.unit)
-    return format_value(float(value.value), value.unit, value.uncertainty, digits)
+    if isinstance(value.value, int):  # a count has no decimals
+        return format_value(float(value.value), value.unit, value.uncertainty, 0)
+    return unit_choice.text(value.value, value.unit, value.uncertainty)
 
 
 class Picture(QLabel):
@@ -112,6 +112,7 @@ class ResultView(QWidget):
         self._stale.hide()
         self.hide()
         on_language(self, self.retranslate)
+        follow(self, unit_choice.changed, self.retranslate)
 
     @property
     def result(self) -> Result | None:
@@ -181,8 +182,10 @@ class ResultView(QWidget):
         elif isinstance(number, bool) or not isinstance(number, int | float):
             card.set_text(cell_text(number))
         else:
-            digits = 0 if isinstance(number, int) else default_digits(head.unit)
-            card.set_value(float(number), head.unit, head.uncertainty, digits=digits)
+            whole = isinstance(number, int)  # a count
+            as_it_is = Shown(float(number), head.unit, head.uncertainty)
+            shown = as_it_is if whole else unit_choice.shown(*as_it_is)
+            card.set_value(*shown, digits=0 if whole else default_digits(shown.unit))
         card.set_details(
             (self._word(name), value_text(value))
             for name, value in values.items()

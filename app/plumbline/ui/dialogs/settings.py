@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from plumbline.api import tr
+from plumbline.api import N_, tr
+from plumbline.core.units import AREA_UNITS, LENGTH_UNITS
 from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
 
@@ -25,8 +26,20 @@ if TYPE_CHECKING:
     from plumbline.ui.preferences import Preferences
 
 
+#: Colours of measurements that stand out from most scenes.
+COLORS = {
+    "": N_("As the theme"),
+    "#D2441C": N_("Red-orange"),
+    "#F2B02E": N_("Amber"),
+    "#2FB380": N_("Green"),
+    "#B8478A": N_("Magenta"),
+    "#FFFFFF": N_("White"),
+    "#1B2230": N_("Black"),
+}
+
+
 class SettingsDialog(QDialog):
-    """Language, theme, operator, recovery copies; how the camera moves."""
+    """Language, theme, operator, recovery copies; units and colour; how the camera moves."""
 
     def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +49,7 @@ class SettingsDialog(QDialog):
         self._form.setHorizontalSpacing(24)
         self._form.setVerticalSpacing(10)
         self._add_person(preferences.store.settings)
+        self._add_measuring(preferences.store.settings)
         self._add_navigation(preferences.store.settings.navigation)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.button(QDialogButtonBox.StandardButton.Close).setText(tr("Close"))
@@ -62,6 +76,23 @@ class SettingsDialog(QDialog):
         minutes.setSpecialValueText(tr("Never"))
         minutes.valueChanged.connect(lambda value: self._set("autosave_minutes", value))
         form.addRow(tr("Recovery copy every"), minutes)
+
+    def _add_measuring(self, settings: Settings) -> None:
+        form = self._form
+        form.addRow(label(tr("Measuring"), "heading"))
+        for text, name, units in (
+            (tr("Lengths in"), "length_unit", LENGTH_UNITS),
+            (tr("Areas in"), "area_unit", AREA_UNITS),
+        ):
+            choices = [(unit, unit) for unit in units]
+            form.addRow(text, self._choice(name, getattr(settings, name), choices))
+        colors = [(color, tr(name)) for color, name in COLORS.items()]
+        if settings.measure_color not in COLORS:
+            colors.append((settings.measure_color, settings.measure_color))
+        form.addRow(
+            tr("Colour of measurements"),
+            self._choice("measure_color", settings.measure_color, colors),
+        )
 
     def _add_navigation(self, habits: NavigationSettings) -> None:
         form = self._form
