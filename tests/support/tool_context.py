@@ -75,7 +75,7 @@ class FakeCanvas:
             self.marks.pop(name, None)
 
     def set_handles(self, points: Sequence[Point], guides: Sequence[Any] = ()) -> None:
-        self.handles = list(points)
+        self.handles, self.guides = list(points), list(guides)
 
     def show_layer(
         self, key: str, layer: Layer | None, style: LayerStyle | None = None, *, live: bool = False

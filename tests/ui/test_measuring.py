@@ -206,3 +206,37 @@ def test_every_kind_is_measured_kept_and_dragged_by_hand(site: Hand) -> None:
     assert [row["snaps"] for row in table.shown_rows()] == ["Corner"] * 5
     hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert len(scene.records) == 4
+
+
+def test_clipping_by_hand(site: Hand) -> None:
+    """What is clipped is not there for the mouse; views keep it; other tools use it too."""
+    hand, scene, canvas = site, site.window.scene, site.window.canvas
+    panel = open_tool(hand, "clip")
+    hand.click(panel.box_button)
+    hand.rest(60)
+    hover(hand, CORNER, 4, 4)
+    top = canvas.view.tools.handles[5]
+    # Along its axis: where the mouse is aside of it does not matter, and the camera stands.
+    camera = canvas.camera()
+    hand.drag(canvas.interactor, spot(hand, top), spot(hand, (top[0], top[1], GROUND + 12), 9, 0))
+    assert canvas.camera() == camera
+    box = scene.clipping.box
+    assert box.center[2] + box.size[2] / 2 == pytest.approx(GROUND + 12, abs=1.5)
+    assert hover(hand, CORNER, 4, 4) == ""
+    hand.click(panel.draw_button("face"))
+    click(hand, at(10, 7, 4))
+    assert scene.clipping.planes[0].normal == pytest.approx((-1.0, 0.0, 0.0))
+    hand.click(panel.look._buttons["xray"])
+    hand.window.add_viewpoint()
+    hand.click(panel.all_button)
+    assert not scene.clipping.changes
+
+    # In the view that was kept the corner is away, also for measuring; in the whole it is there.
+    hand.window.show_viewpoint(scene.viewpoints[0].name)
+    hand.rest(60)
+    assert scene.clipping.look == "xray"
+    open_tool(hand, "measure")
+    assert hover(hand, CORNER, 4, 4) != "vertex"
+    hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    hand.rest(60)
+    assert hover(hand, CORNER, 4, 4) == "vertex"

@@ -339,6 +339,8 @@ class MainWindow(QMainWindow):
         """Go to a named camera."""
         for viewpoint in self.scene.viewpoints:
             if viewpoint.name == name:
+                if viewpoint.clipping is not None:
+                    self.scene.set_clipping(viewpoint.clipping)
                 self.canvas.go_to(viewpoint.camera)
 
     def add_viewpoint(self) -> None:

@@ -62,13 +62,14 @@ class ViewpointList(QWidget):
         self.refresh()
 
     def add(self, camera: Camera) -> None:
-        """Keep a camera under a new name and let the user change it."""
+        """Keep a camera and what is shown under a new name and let the user change it."""
         if self._scene is None:
             return
+        clipping = self._scene.clipping if self._scene.clipping.changes else None
         taken = {viewpoint.name for viewpoint in self._scene.viewpoints}
         names = (tr("Viewpoint {n}", n=n) for n in range(1, 10_000))
         name = next(n for n in names if n not in taken)
-        self._scene.set_viewpoints([*self._scene.viewpoints, Viewpoint(name, camera)])
+        self._scene.set_viewpoints([*self._scene.viewpoints, Viewpoint(name, camera, clipping)])
         self.list.editItem(self.list.item(self.list.count() - 1))
 
     def refresh(self) -> None:
