@@ -8,6 +8,7 @@ from typing import Any
 from plumbline.cli.common import add_json, key_value
 from plumbline.cli.main import Command
 from plumbline.cli.output import error_line, table
+from plumbline.core.decisions import KEYS
 from plumbline.core.errors import CancelledError, UserError
 from plumbline.core.i18n import tr
 
@@ -113,20 +114,16 @@ def _text(entry: dict[str, Any]) -> str:
     box = entry["bounds"]
     rows = [
         (tr("kind"), f"{entry['kind']} ({entry['format']})"),
-        (tr("CRS"), _crs(entry["crs"])),
         (tr("counts"), counts or "–"),
         (tr("bounds"), _box(box) if box else tr("empty")),
     ]
-    rows += [(key, _value(value)) for key, value in entry["metadata"].items()]
+    for one in entry["decisions"]:
+        rows.append((one["what"], f"{one['taken']} ({one['why']})" if one["why"] else one["taken"]))
+    known = [(key, _value(value)) for key, value in entry["metadata"].items() if key not in KEYS]
+    rows += known
     rows += [(tr("warning"), warning) for warning in entry["warnings"]]
     title = entry["path"] + (f" : {entry['layer']}" if "layer" in entry else "")
     return f"{title}\n{table(rows, '  ')}"
-
-
-def _crs(text: str | None) -> str:
-    from plumbline.core.crs import crs_label, parse_crs
-
-    return crs_label(parse_crs(text)) if text else tr("no CRS")
 
 
 def _box(box: list[float]) -> str:

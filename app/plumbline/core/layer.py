@@ -112,6 +112,12 @@ class LayerStyle(BaseModel):
     extrude: str = ""
     #: Vector: attribute with the base height; empty puts the base on the terrain.
     base: str = ""
+    #: Vector lines: attribute with the outer diameter; empty draws lines. It counts `tube_unit`.
+    tube: str = ""
+    #: Metres in one unit of the diameter: 0.001 for millimetres.
+    tube_unit: float = Field(1.0, gt=0, le=1)
+    #: Vector lines without z: attribute with the depth of a tube's top below the ground, metres.
+    depth: str = ""
     #: Vector without z: lay it on the terrain.
     drape: bool = True
     #: Raster imagery: drape on the terrain; terrain: take this imagery layer's colours.

@@ -185,6 +185,8 @@ LAYERS = (
             "attribute": "类别",
             "class_colors": pipes.COLOURS,
             "line_width": 4.0,
+            "tube": "管径",
+            "tube_unit": 0.001,
             "drape": False,
         },
         visible=False,

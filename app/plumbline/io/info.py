@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from plumbline.core.crs import crs_text
+from plumbline.core.decisions import decisions
 from plumbline.core.feedback import Feedback
 from plumbline.core.layer import Layer
 from plumbline.io.address import is_address
@@ -33,8 +35,8 @@ def describe(
     Returns
     -------
     list of dict
-        ``path, kind, format, crs, counts, bounds, metadata, warnings``; with several layers also
-        ``layer``. Values are plain JSON.
+        ``path, kind, format, crs, counts, bounds, metadata, decisions, warnings``; with several
+        layers also ``layer``. Values are plain JSON; each decision has ``what, taken, why``.
 
     Raises
     ------
@@ -58,6 +60,7 @@ def describe_layer(layer: Layer, several: bool = False) -> dict[str, Any]:
         "counts": layer.counts,
         "bounds": bounds.as_list() if bounds else None,
         "metadata": metadata,
+        "decisions": [asdict(one) for one in decisions(layer)],
         "warnings": list(layer.warnings),
     }
     if several:

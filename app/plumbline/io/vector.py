@@ -22,6 +22,7 @@ from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind, LayerStyle
 from plumbline.io.base import check_magic, damaged, library_notes, mislabelled, reading
 from plumbline.io.encoding import Encoding, dbf_encoding
+from plumbline.io.pipes import suggest_tubes
 from plumbline.io.registry import LoadContext
 
 if TYPE_CHECKING:
@@ -400,4 +401,6 @@ def suggest_style(layer: Layer) -> None:
                 changes["extrude"] = column
                 layer.metadata["height_attribute"] = column
                 break
+    if any("Line" in kind for kind in layer.metadata["geometry"]):
+        changes |= suggest_tubes(layer)
     layer.style = LayerStyle(**changes)

@@ -86,6 +86,13 @@ def _features(data: VectorData, style: LayerStyle, theme: RenderTheme) -> list[L
     if style.attribute not in table.columns or not coloured:
         return []
     column = table[style.attribute]
+    if style.breaks and style.color_by == "attribute":
+        return _numbers(
+            pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64),
+            tr(style.legend),
+            style,
+            theme,
+        )
     if pd.api.types.is_numeric_dtype(column) and not style.class_colors:
         return _scale(column.to_numpy(dtype=np.float64), style)
     names = sorted({str(value) for value in column.tolist()})

@@ -16,12 +16,18 @@ from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.ground import drape_lines, drape_triangles, lay
 from plumbline.render.mesh import mark_triangles
 from plumbline.render.parts import Label, Part, Prepared, Request, Target
+from plumbline.render.scales import scale_of
 from plumbline.render.snapping import SnapSet
+from plumbline.render.tubes import tubes
 
 #: Pixels around a point or a line in which a click takes it.
 REACH = 4.0
 #: Features with this much or less to stand up are drawn flat, metres.
 FLAT = 0.05
+
+
+#: Grey of a feature without a number.
+NO_NUMBER = (160, 165, 172)
 
 
 @dataclass
@@ -201,6 +207,13 @@ class _Vector:
         if len(parts) == 0:
             return
         coordinates, owner = shapely.get_coordinates(parts, include_z=True, return_index=True)
+        diameter = self._numbers(self.request.style.tube) * self.request.style.tube_unit
+        if (thick := np.nan_to_num(diameter)[feature] > 0).any():
+            self._tubes(coordinates, owner, feature, diameter)
+            if thick.all():
+                return
+            inside = ~thick[owner]
+            coordinates, owner = coordinates[inside], owner[inside]
         joined = np.nonzero(owner[1:] == owner[:-1])[0]
         segments = np.column_stack([joined, joined + 1])
         segment_owner = feature[owner[joined]]
@@ -218,6 +231,41 @@ class _Vector:
         ends = shape.points[shape.cells]
         self._add_target(SegmentSet(ends, reach), shape, solid=False)
         self._add_snaps("edge", shape, feature[owner])
+
+    def _tubes(
+        self,
+        coordinates: FloatArray,
+        owner: NDArray[np.intp],
+        feature: NDArray[np.intp],
+        diameter: FloatArray,
+    ) -> None:
+        """Show lines whose diameter is known as tubes, at their own heights or below the ground."""
+        radius = diameter[feature][owner] / 2
+        points = np.array(coordinates)
+        if self.has_z:
+            points[:, 2] = np.nan_to_num(points[:, 2])
+        else:
+            below = np.nan_to_num(self._numbers(self.request.style.depth))[feature][owner]
+            points[:, 2] = lay(self.request.ground, points[:, :2])[:, 2] - below - radius
+        joined = (owner[1:] == owner[:-1]) & (np.diff(points, axis=0) != 0).any(axis=1)
+        first = np.nonzero(joined & (radius[1:] > 0))[0]
+        if len(first) == 0:
+            return
+        ends = np.stack([points[first], points[first + 1]], axis=1)
+        made = tubes(ends, radius[first], owner[first])
+        shape = _Shape(made.points, made.triangles, feature[owner[first]][made.segment], False)
+        self.faces.append(shape)
+        self.prepared.parts.append(
+            Part(
+                points=self.request.local32(shape.points),
+                triangles=shape.cells,
+                colors=self.colors[shape.owner],
+                cell_colors=True,
+                normals=made.normals.astype(np.float32),
+                smooth=True,
+            )
+        )
+        self._add_target(TriangleSet(shape.points, shape.cells), shape, solid=True)
 
     def _show_lines(self, shape: _Shape, colors: NDArray[np.uint8], width: float) -> None:
         self.prepared.parts.append(
@@ -374,6 +422,10 @@ def feature_colors(request: Request, data: VectorData) -> NDArray[np.uint8]:
 
     style, table = request.style, data.features
     named = style.attribute in table.columns
+    if named and style.color_by == "attribute" and style.breaks:
+        numbers = pd.to_numeric(table[style.attribute], errors="coerce").to_numpy(dtype=np.float64)
+        bands = scale_of(numbers, style, request.theme).colors(numbers)
+        return np.where(bands[:, 3:] > 0, bands[:, :3], NO_NUMBER).astype(np.uint8)
     if named and (style.color_by in ("attribute", "class") or style.class_colors):
         column = table[style.attribute]
         numeric = pd.api.types.is_numeric_dtype(column) and not style.class_colors

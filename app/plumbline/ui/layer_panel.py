@@ -29,12 +29,13 @@ from plumbline.api import (
     VectorData,
     tr,
 )
-from plumbline.core.crs import crs_label
 from plumbline.core.data import PointCloudData
+from plumbline.core.decisions import KEYS, decisions
 from plumbline.core.units import group_digits
 from plumbline.services.project import accept_source
 from plumbline.services.project.content import CHANGED_FROM
 from plumbline.ui.attributes import value_text
+from plumbline.ui.theme_fields import add_theme, add_tubes
 from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
@@ -114,9 +115,10 @@ class LayerPanel(Panel):
         self._scene, self._id = scene, layer_id
         self._filling = False
         self._style = Section()
+        self._decided = Section()
         self._info = Section()
         self._warnings = Section()
-        for section in (self._style, self._info, self._warnings):
+        for section in (self._style, self._decided, self._warnings, self._info):
             self.add(section)
         follow(self, scene.style_changed, self.retranslate)
         follow(self, scene.layer_changed, self.retranslate)
@@ -134,9 +136,11 @@ class LayerPanel(Panel):
         self._style.set_title(tr("Style"))
         self._info.set_title(tr("Source and coordinates"))
         self._warnings.set_title(tr("Notes from loading"))
-        for section in (self._style, self._info, self._warnings):
+        self._decided.set_title(tr("What was decided, and why"))
+        for section in (self._style, self._decided, self._info, self._warnings):
             _clear(section.body)
         self._fill_style(layer)
+        self._fill_decided(layer)
         self._fill_info(layer)
         for text in layer.warnings:
             self._warnings.add(label(text, "warn", wrap=True))
@@ -194,6 +198,7 @@ class LayerPanel(Panel):
             tr("Attribute"),
             self._combo(none + [(c, c) for c in columns], style.attribute, "attribute"),
         )
+        add_theme(form, style, data, self._set)
         types = set(frame.geom_type.dropna())
         if any("Polygon" in t for t in types):
             choices = none + [(c, c) for c in numbers]
@@ -203,6 +208,7 @@ class LayerPanel(Panel):
         if not data.has_z:
             form.addRow("", self._check("drape", tr("Lay on the terrain")))
         if any("Line" in t for t in types):
+            add_tubes(form, style, data, self._set)
             form.addRow(tr("Line width"), self._number("line_width", 0.5, 20, " px"))
         if any("Point" in t for t in types):
             form.addRow(tr("Point size"), self._number("point_size", 1, 20, " px"))
@@ -210,6 +216,9 @@ class LayerPanel(Panel):
     def _set(self, **changes: Any) -> None:
         if not self._filling:
             style = self._scene.style(self._id)
+            if changes.get("attribute") and isinstance(self._scene[self._id].data, VectorData):
+                # Who names an attribute wants to see it; classes of another's numbers say nothing.
+                changes |= {"color_by": "attribute", "breaks": (), "class_colors": {}}
             self._scene.set_style(self._id, style.model_validate({**style.model_dump(), **changes}))
 
     def _opacity(self) -> QSlider:
@@ -264,7 +273,7 @@ class LayerPanel(Panel):
     # -- information -----------------------------------------------------------------------
 
     def _fill_info(self, layer: Layer) -> None:
-        rows: list[tuple[str, str]] = [(tr("CRS"), crs_label(layer.crs))]
+        rows: list[tuple[str, str]] = []
         source = layer.source
         if source is not None:
             rows += [
@@ -283,24 +292,34 @@ class LayerPanel(Panel):
         rows += [
             (tr(METADATA.get(key, key)), value_text(value))
             for key, value in layer.metadata.items()
-            if key != CHANGED_FROM
+            if key != CHANGED_FROM and key not in KEYS
         ]
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        for n, (name, value) in enumerate(rows):
-            text = label(_breakable(value[:400]), wrap=True)
-            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            title = label(name, "muted", wrap=True)
-            title.setMaximumWidth(110)
-            grid.addWidget(title, n, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(text, n, 1)
-        holder = QWidget()
-        holder.setLayout(grid)
-        self._info.add(holder)
+        self._info.add(_grid(rows))
+
+    def _fill_decided(self, layer: Layer) -> None:
+        found = decisions(layer)
+        rows = [(one.what, f"{one.taken}\n{one.why}" if one.why else one.taken) for one in found]
+        self._decided.add(_grid(rows))
+
+
+def _grid(rows: list[tuple[str, str]]) -> QWidget:
+    """Return names and values under each other; values wrap and can be copied."""
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(4)
+    grid.setColumnStretch(1, 1)
+    for n, (name, value) in enumerate(rows):
+        text = label(_breakable(value[:400]), wrap=True)
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        title = label(name, "muted", wrap=True)
+        title.setMaximumWidth(110)
+        grid.addWidget(title, n, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(text, n, 1)
+    holder = QWidget()
+    holder.setLayout(grid)
+    return holder
 
 
 def _breakable(text: str) -> str:
