@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent
 
 from plumbline.api import (
     N_,
@@ -21,26 +22,31 @@ from plumbline.api import (
     Layer,
     LayerStyle,
     Pick,
+    RefusedError,
     Result,
     shoelace,
     tr,
 )
 from plumbline.ui_kit.analysis_panel import RESULT, AnalysisPanel
+from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.context import ToolContext
 from plumbline.ui_kit.editors import SuggestEditor
 from plumbline.ui_kit.field_specs import Editor, FieldSpec, human_name
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.result_view import headline_text
 from plumbline.ui_kit.theme import current_theme
+from plumbline_volume.building_sheet import BuildingSheet
+from plumbline_volume.footprint_hand import FootprintHand
 from plumbline_volume.words import WORDS
 
 POLYGON, CUT_FILL, SOLID = "volume.polygon", "volume.cutfill", "volume.solid"
+DEMOLITION = "volume.demolition"
 ANALYSES = (
     POLYGON,
     CUT_FILL,
     SOLID,
     "volume.excavation",
-    "volume.demolition",
+    DEMOLITION,
     "volume.storage",
 )
 #: Analyses whose difference follows the mouse and the parameters.
@@ -58,6 +64,14 @@ BASES: Mapping[str, str] = {
     "mean": N_("Mean height"),
     "plane": N_("Plane through the rim"),
     "rim": N_("Triangles through the rim"),
+}
+
+GROUNDS: Mapping[str, str] = {
+    "auto": N_("Ground points, else a ring"),
+    "class2": N_("Ground points (class 2)"),
+    "ring_plane": N_("Ring around each: plane"),
+    "ring_tin": N_("Ring around each: triangles"),
+    "ring_idw": N_("Ring around each: inverse distance"),
 }
 
 
@@ -79,23 +93,82 @@ class VolumePanel(AnalysisPanel):
         self._live = label("", "hint", wrap=True)
         self._live.hide()
         self.below.addWidget(self._live)
+        self._sheet = BuildingSheet(self.word)
+        self.below.addWidget(self._sheet)
+        self._correct = button("", icon="edit", clicked=self.correct_footprint)
+        self.below.addWidget(self._correct)
+        self._hand = FootprintHand(self.context, self.height_at, self._corrected, self)
         self._timer.setParent(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PREVIEW_AFTER)
         self._timer.timeout.connect(self._preview)
 
     def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
-        """Let the base be a word or a layer."""
-        return {"base": lambda spec: SuggestEditor(spec, self._bases)}
+        """Let the base and the ground be a word or a layer."""
+        editors: dict[str, Callable[[FieldSpec], Editor]] = {
+            "base": lambda spec: SuggestEditor(spec, self._bases)
+        }
+        if analysis == DEMOLITION:
+            editors["ground"] = lambda spec: SuggestEditor(spec, self._grounds)
+        return editors
 
     def _bases(self) -> list[tuple[str, str]]:
         words = [(name, tr(BASES.get(name, human_name(name)))) for name in VOLUME_BASES]
-        layers = [
+        return words + self._surfaces()
+
+    def _grounds(self) -> list[tuple[str, str]]:
+        return [(name, tr(text)) for name, text in GROUNDS.items()] + self._surfaces()
+
+    def _surfaces(self) -> list[tuple[str, str]]:
+        return [
             (layer.id, tr("Layer “{name}”", name=layer.name))
             for layer in self.context.scene
             if layer.kind in ("raster", "mesh", "pointcloud")
         ]
-        return words + layers
+
+    def retranslate(self) -> None:
+        """Take up the language of the window."""
+        super().retranslate()
+        self._correct.setText(tr("Correct the outline of the selected footprint"))
+        self._correct.setVisible(self.analysis == DEMOLITION)
+
+    # -- correcting a footprint ------------------------------------------------------------
+
+    def correct_footprint(self) -> None:
+        """Let the corners of the selected footprint be dragged."""
+        ref = next(iter(self.context.scene.selection), None)
+        try:
+            if ref is None:
+                raise RefusedError(tr("No footprint is selected."), tr("Select one footprint."))
+            self.picker.listen(False)
+            self._hand.begin(ref)
+        except RefusedError as error:
+            self.picker.listen(self.isVisible())
+            self._message.show_message(f"{error} {error.hint}", "warn", seconds=8)
+            return
+        self.set_instruction(
+            tr("Drag corners, click to add one, Backspace takes one back. Enter keeps, Esc leaves.")
+        )
+
+    def _corrected(self, layer: str) -> None:
+        """Go on with the corrected footprints, measured as soon as the inputs are complete."""
+        self.picker.listen(self.isVisible())
+        self._instruct()
+        if not layer:
+            return
+        kept = self.form.values().get("footprints") or ()
+        kept = (kept,) if isinstance(kept, str | dict) else kept
+        names = [one["layer"] if isinstance(one, dict) else one for one in kept]
+        if layer not in names:
+            self.form.set_values({"footprints": (layer,)})
+        self.form.edited("footprints")
+        if self.form.is_valid():
+            self.run()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave a footprint that is being corrected as it was."""
+        self._hand.give_up()
+        super().hideEvent(event)
 
     # -- following -------------------------------------------------------------------------
 
@@ -158,6 +231,8 @@ class VolumePanel(AnalysisPanel):
         """Take everything out of the canvas."""
         super().clear_canvas()
         self._clear_live()
+        if self.view.result is None or self.view.result.analysis != DEMOLITION:
+            self._sheet.hide()
 
     def clicked(self, pick: Pick) -> None:
         """Select what was hit: for solids it is what is measured, for buildings its sheet shows."""
@@ -170,8 +245,22 @@ class VolumePanel(AnalysisPanel):
         self._show_row(pick.ref)
 
     def _show_row(self, ref: EntityRef) -> None:
-        for name in ("buildings", "solids"):
-            self.view.choose_row(name, "id", ref.entity)
+        self.view.choose_row("solids", "id", ref.entity)
+        for column in ("id", "number"):
+            row = self.view.choose_row("buildings", column, ref.entity)
+            if row is not None:
+                self._show_sheet(row)
+                return
+
+    def _show_sheet(self, row: Mapping[str, Any]) -> None:
+        if self.view.result is not None:
+            self._sheet.show_building(row, self.view.result.tables["buildings"].units)
+
+    def row_chosen(self, table: str, row: dict[str, Any]) -> None:
+        """Go to the building of a row and show its sheet."""
+        super().row_chosen(table, row)
+        if table == "buildings":
+            self._show_sheet(row)
 
     def style_of(self, name: str, layer: Layer) -> LayerStyle:
         """Return red for what is to be cut and blue for what is to be filled."""

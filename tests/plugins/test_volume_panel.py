@@ -6,13 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas
 import numpy as np
 import pytest
+import shapely
 from PySide6.QtWidgets import QApplication
 from sightline_scenes import X, Y, bodies, box, terrain
 from tool_context import FakeContext
 
-from plumbline.api import EntityRef, Georeference, GridData, Layer, LayerKind, Scene
+from plumbline.api import (
+    EntityRef,
+    Georeference,
+    GridData,
+    Layer,
+    LayerKind,
+    Scene,
+    Source,
+    VectorData,
+)
 from plumbline.core.i18n import translator
 from plumbline.ui_kit.theme import current_theme
 from plumbline_volume.panel import LIVE_KEY, VolumePanel
@@ -111,6 +122,82 @@ def test_a_click_on_a_body_measures_it(panel: VolumePanel, context: FakeContext)
     context.scene.select([])
     context.canvas.click(X + 35, Y + 35, 20.0, ref=cube)
     assert len(panel.view._tables["solids"].view.selectedIndexes()) > 0
+
+
+def footprints() -> Layer:
+    """Return the outline of the block, but 4 m too short in the east; from a file."""
+    shape = shapely.box(X - 10, Y - 10, X + 6, Y + 10)
+    frame = geopandas.GeoDataFrame({"层数": [1]}, geometry=[shape], crs="EPSG:4549", index=["b1"])
+    source = Source(Path("map.shp"), "vector")
+    crs = Georeference.from_text("EPSG:4549").crs
+    return Layer("map", "map", LayerKind.VECTOR, VectorData(frame), crs, source=source)
+
+
+def test_one_footprint_is_corrected_and_measured_again(
+    panel: VolumePanel, context: FakeContext
+) -> None:
+    scene = context.scene
+    scene.add(footprints())
+    panel.choose("volume.demolition")
+    panel.form.set_values(
+        {"surface": "terrain", "footprints": ("map",), "ground": "ring_plane", "objects": False}
+    )
+    panel.run()
+    first = panel.view.result
+    assert first is not None, (panel._message._text.text(), panel.form.errors())
+    assert first.values["footprint_area"].value == pytest.approx(16 * 20)
+    panel.correct_footprint()
+    assert "No footprint is selected" in panel._message._text.text()
+    scene.select([EntityRef("map", "b1")])
+    panel.correct_footprint()
+    assert len(context.canvas.handles) == 4
+    for n, (x, y, _) in enumerate(context.canvas.handles):
+        if x > X:
+            context.canvas.drag_handle(n, X + 10, y, 10.0)
+    context.canvas.finished.emit()
+    second = panel.view.result
+    assert second is not None
+    assert second is not first
+    assert second.values["footprint_area"].value == pytest.approx(20 * 20)
+    # The source is left alone; the copy lies in the project.
+    (made,) = [layer for layer in scene if layer.id.startswith("map.corrected")]
+    assert made.source is None
+    assert not scene.is_visible("map")
+    assert panel.form.values()["footprints"] == (made.id,)
+    assert context.canvas.handles == []
+    # Once more: into the same copy, with a corner that is clicked; Esc leaves all as it was.
+    scene.select([EntityRef(made.id, "b1")])
+    panel.correct_footprint()
+    context.canvas.click(X + 14, Y, 10.0)
+    context.canvas.finished.emit()
+    assert panel.view.result is not None
+    assert panel.view.result.values["footprint_area"].value == pytest.approx(400 + 20 * 4 / 2)
+    panel.correct_footprint()
+    context.canvas.escaped.emit()
+    assert context.canvas.handles == []
+    scene.history.undo()
+    scene.history.undo()
+    assert [layer.id for layer in scene if layer.kind == LayerKind.VECTOR] == ["map"]
+    assert scene.is_visible("map")
+
+
+def test_a_building_shows_its_sheet_and_the_statement_is_printed(
+    panel: VolumePanel, context: FakeContext
+) -> None:
+    context.scene.add(footprints())
+    panel.choose("volume.demolition")
+    panel.form.set_values(
+        {"surface": "terrain", "footprints": ("map",), "ground": "ring_plane", "objects": False}
+    )
+    panel.run()
+    panel.picker.pick_for("")
+    context.canvas.click(X, Y, 15.0, ref=EntityRef("map", "b1"))
+    assert panel.view._tables["buildings"].view.selectedIndexes()
+    sheet = dict(panel._sheet.rows())
+    assert sheet[panel.word("footprint_area")].startswith("320")
+    assert panel._sheet.isVisible()
+    panel.view._print.click()
+    assert [result.analysis for result, _ in context.printed] == ["volume.demolition"]
 
 
 def test_every_word_is_translated(panel: VolumePanel) -> None:

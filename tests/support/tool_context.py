@@ -130,6 +130,7 @@ class FakeContext:
         self.canvas = FakeCanvas()
         self.closed = 0
         self.exported: list[Result] = []
+        self.printed: list[tuple[Result, Callable[[str], str]]] = []
         self.bar: Any = None
         self.charts: list[tuple[str, Any]] = []
         #: Name, seconds for each picture, and what each showed.
@@ -189,6 +190,9 @@ class FakeContext:
         """Take all pictures at once; they are told as caption and sun."""
         self.films.append((name, seconds, [(show(n), self.canvas.sun) for n in range(count)]))
         ended()
+
+    def print_result(self, result: Result, word: Callable[[str], str]) -> None:
+        self.printed.append((result, word))
 
     def show_chart(self, title: str, chart: Any) -> None:
         self.charts.append((title, chart))

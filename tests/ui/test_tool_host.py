@@ -25,6 +25,7 @@ from plumbline.api import (
     Result,
     Scene,
     Table,
+    UsageError,
     Value,
 )
 from plumbline.services.notifier import notifier
@@ -156,6 +157,22 @@ def test_export_writes_a_result_folder_and_says_where(
     tools.ask_folder = lambda _title: ""
     tools.export(result)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_result_is_printed_with_a_map(hand: Hand, tools: Any, tmp_path: Path) -> None:
+    result = run(hand, tools)
+    asked: list[str] = []
+    tools.ask_print = lambda name: asked.append(name) or str(tmp_path / "sheet")
+    tools.print_result(result, str)
+    hand.wait_until(lambda: (tmp_path / "sheet.pdf").exists(), 60)
+    hand.rest()
+    assert asked[0].endswith(".pdf")
+    assert (tmp_path / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    tools.ask_print = lambda _name: str(tmp_path / "sheet.odt")
+    with pytest.raises(UsageError, match="no format"):
+        tools.print_result(result, str)
+    tools.ask_print = lambda _name: ""
+    tools.print_result(result, str)
 
 
 def test_a_chart_opens_the_drawer_and_can_be_saved(hand: Hand, tools: Any, tmp_path: Path) -> None:

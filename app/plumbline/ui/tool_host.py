@@ -38,6 +38,7 @@ from plumbline.ui.canvas_bar import CanvasBar
 from plumbline.ui.film import Film
 from plumbline.ui.poster import Poster
 from plumbline.ui.previews import Previews, Request
+from plumbline.ui.printing import file_filter, printer
 from plumbline.ui_kit.panel import EmptyState, Panel
 
 #: Group of the layer tree that takes the layers of results.
@@ -68,6 +69,8 @@ class ToolHost(QStackedWidget):
         self.ask_folder: Callable[[str], str] = self._ask_folder
         #: Asks for the file of an animation, with a name to begin with.
         self.ask_film: Callable[[str], str] = self._ask_film
+        #: Asks for the file of a document, with a name to begin with.
+        self.ask_print: Callable[[str], str] = self._ask_print
         self._active = ""
         self.closed: Callable[[], object] = lambda: None
         self._empty = EmptyState("measure")
@@ -157,6 +160,21 @@ class ToolHost(QStackedWidget):
             return None
         return Film(self._canvas, self._tasks, Path(answer), count, seconds, show, ended)
 
+    def print_result(self, result: Result, word: Callable[[str], str]) -> None:
+        """Ask for a file, and write the result there as a document with a map."""
+        chosen = self.ask_print(f"{result.analysis} {datetime.now():%Y-%m-%d %H%M}.pdf")
+        if not chosen:
+            return
+        write = printer(
+            result, self._scene, Path(chosen), word=word, view=self.canvas.picture(),
+            operator=self.operator,
+        )  # fmt: skip
+        self._tasks.submit(
+            tr("Print"),
+            lambda _feedback: write(),
+            done=lambda path: notifier.info(tr("Saved: {path}", path=path)),
+        )
+
     def show_chart(self, title: str, chart: QWidget) -> None:
         """Show a chart or a table in the drawer."""
         self.chart_shown.emit(title, chart)
@@ -226,6 +244,10 @@ class ToolHost(QStackedWidget):
             named = [group.id for group in groups if group.name in (RESULTS, tr(RESULTS))]
             self._results_group = named[0] if named else self._scene.add_group(tr(RESULTS))
         return self._results_group
+
+    def _ask_print(self, name: str) -> str:
+        path, _ = QFileDialog.getSaveFileName(self, tr("Print"), name, file_filter())
+        return path
 
     def _ask_folder(self, title: str) -> str:
         return QFileDialog.getExistingDirectory(self, title)

@@ -158,6 +158,7 @@ class AnalysisPanel(Panel):
         self.view.add_requested.connect(self._add_layers)
         self.view.export_requested.connect(self._export)
         self.view.keep_requested.connect(self._keep)
+        self.view.print_requested.connect(self._to_paper)
         self.view.row_chosen.connect(self.row_chosen)
         self.view.enlarged.connect(self.context.show_chart)
         self.runs.chosen.connect(self._restore)
@@ -449,6 +450,15 @@ class AnalysisPanel(Panel):
     def _export(self) -> None:
         if self.view.result is not None:
             self.context.export(self.view.result)
+
+    def _to_paper(self) -> None:
+        result = self.view.result
+        if result is None:
+            return
+        try:
+            self.context.print_result(result, self.word)
+        except UserError as error:
+            self._message.show_message(str(error), "bad")
 
     def _keep(self) -> None:
         result = self.view.result

@@ -246,6 +246,12 @@ class ToolContext(Protocol):
             None when the user gave up.
         """
 
+    def print_result(self, result: Result, word: Callable[[str], str]) -> None:
+        """Ask for a file and write the result there as PDF, Word or Excel, with a map.
+
+        `word` gives the translated name of a value, a table, a column or a figure.
+        """
+
     def show_chart(self, title: str, chart: QWidget) -> None:
         """Show a chart in the drawer."""
 

@@ -84,6 +84,7 @@ class ResultView(QWidget):
     add_requested = Signal()
     export_requested = Signal()
     keep_requested = Signal()
+    print_requested = Signal()
     #: Name of the table, cells of the row.
     row_chosen = Signal(str, dict)
     #: Translated title, widget for the drawer.
@@ -99,6 +100,7 @@ class ResultView(QWidget):
         self.card.export_requested.connect(self.export_requested)
         self.card.report_requested.connect(self.keep_requested)
         self._add = button("", icon="add-layer", clicked=self.add_requested.emit)
+        self._print = button("", icon="report", clicked=self.print_requested.emit)
         self._parts = QVBoxLayout()
         self._parts.setContentsMargins(0, 0, 0, 0)
         self._parts.setSpacing(8)
@@ -108,6 +110,7 @@ class ResultView(QWidget):
         column.addWidget(self._stale)
         column.addWidget(self.card)
         column.addWidget(self._add)
+        column.addWidget(self._print)
         column.addLayout(self._parts)
         self._stale.hide()
         self.hide()
@@ -160,6 +163,7 @@ class ResultView(QWidget):
         assert result is not None
         self._stale.setText(tr("The inputs have changed since this result."))
         self._fill_card(result)
+        self._print.setText(tr("Print…"))
         self._add.setVisible(bool(result.layers))
         self.set_added(False)
         self._tables = {}

@@ -22,6 +22,8 @@ from plumbline.services.documents.content import (
     Sheet,
     Text,
 )
+from plumbline.services.documents.map_figure import backdrop_of, map_png
+from plumbline.services.documents.result_sheet import result_document
 from plumbline.services.documents.statement import demolition_statement
 from plumbline.services.documents.writing import FORMATS, write_document
 
@@ -43,6 +45,9 @@ __all__ = [
     "Picture",
     "Sheet",
     "Text",
+    "backdrop_of",
     "demolition_statement",
+    "map_png",
+    "result_document",
     "write_document",
 ]

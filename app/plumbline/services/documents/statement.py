@@ -27,6 +27,7 @@ from plumbline.services.documents.content import (
     Sheet,
     Text,
 )
+from plumbline.services.documents.result_sheet import engine_text, inputs_sheet
 
 ANALYSIS = "volume.demolition"
 #: A picture of a view is no larger.
@@ -189,8 +190,8 @@ def demolition_statement(
         Heading(tr("Signatures")),
         Facts(tuple((tr(name), "") for name in _SIGNATURES)),
         Heading(tr("Inputs")),
-        _inputs(provenance),
-        Facts(((tr("Programs"), _engine(provenance)),)),
+        inputs_sheet(provenance),
+        Facts(((tr("Programs"), engine_text(provenance)),)),
     ]  # fmt: skip
     started = str(provenance.get("started") or "")
     footer = tr("Plumbline, {analysis} {version}, {time}", analysis=result.analysis,
@@ -356,25 +357,3 @@ def _notes(result: Result) -> list[Block]:
     if not result.warnings:
         return []
     return [Heading(tr("To be considered"), 2), *(Text(f"• {w}") for w in result.warnings)]
-
-
-def _inputs(provenance: Mapping[str, Any]) -> Sheet:
-    columns = (
-        Column(tr("Layer"), None, 1.2),
-        Column(tr("File"), None, 2.2),
-        Column("SHA-256", None, 4.6),
-    )
-    rows = tuple(
-        (
-            str(row.get("id", "")),
-            Path(str(row.get("path") or "")).name or None,
-            str(row["sha256"]) if row.get("sha256") else None,
-        )
-        for row in provenance.get("inputs", ())
-    )
-    return Sheet(tr("Inputs"), columns, rows)
-
-
-def _engine(provenance: Mapping[str, Any]) -> str:
-    engine = provenance.get("engine") or {}
-    return ", ".join(f"{name} {version}" for name, version in engine.items())
