@@ -34,6 +34,15 @@ def without_vtk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def short_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare the schemes by one request: `test_report.py` runs them all, at night."""
+    from plumbline.demo import report
+
+    everything = report.requests
+    monkeypatch.setattr(report, "requests", lambda district: everything(district)[:1])
+
+
+@pytest.fixture
 def two_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask two analyses only: what every one of them gives is checked once, above."""
     from plumbline.cli import demo
@@ -45,7 +54,6 @@ def two_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: asked[name] for name in ("measure.polyline", "measure.point")}
 
     monkeypatch.setattr(demo, "requests", few)
-    monkeypatch.setattr("plumbline.demo.report.requests", lambda district: [])
 
 
 class Texts(HTMLParser):
@@ -70,7 +78,7 @@ class Texts(HTMLParser):
         self.texts.append(data)
 
 
-@pytest.mark.usefixtures("without_vtk")
+@pytest.mark.usefixtures("without_vtk", "short_report")
 def test_the_demo_runs_without_a_window(cli: Any, folder: Path) -> None:
     done = cli("demo", "--out", folder, "--no-open", "--json")
     assert done.code == 0
@@ -88,7 +96,7 @@ def test_the_demo_runs_without_a_window(cli: Any, folder: Path) -> None:
     assert "surface_length" in page.texts
 
 
-@pytest.mark.usefixtures("without_vtk", "two_analyses")
+@pytest.mark.usefixtures("without_vtk", "two_analyses", "short_report")
 def test_the_report_speaks_chinese(cli: Any, folder: Path) -> None:
     assert cli("--lang", "zh_CN", "demo", "--out", folder, "--no-open").code == 0
     text = (folder / "report.html").read_text("utf-8")
@@ -100,7 +108,7 @@ def test_the_report_speaks_chinese(cli: Any, folder: Path) -> None:
     translator.set_language("en")
 
 
-@pytest.mark.usefixtures("without_vtk", "two_analyses")
+@pytest.mark.usefixtures("without_vtk", "two_analyses", "short_report")
 def test_what_the_demo_measures_is_true(cli: Any, folder: Path) -> None:
     answer = cli("demo", "--out", folder, "--no-open", "--json").json
     result = read_result(answer["results"]["measure.polyline"])
@@ -114,7 +122,7 @@ def test_what_the_demo_measures_is_true(cli: Any, folder: Path) -> None:
     assert cli("replay", answer["results"]["measure.polyline"]).code == 0
 
 
-@pytest.mark.usefixtures("without_vtk", "two_analyses")
+@pytest.mark.usefixtures("without_vtk", "two_analyses", "short_report")
 def test_a_second_run_replaces_results_and_keeps_the_project(cli: Any, folder: Path) -> None:
     assert cli("demo", "--out", folder, "--no-open").code == 0
     project = folder / "demo.plumb.gpkg"

@@ -23,7 +23,7 @@ from plumbline.core.i18n import translator
 from plumbline.core.layer import LayerStyle
 from plumbline.core.pick import EntityRef
 from plumbline.core.report_plan import ReportPlan
-from plumbline.core.scene import Scene, Scheme
+from plumbline.core.scene import Record, Scene, Scheme
 from plumbline.demo import project as demo_project
 from plumbline.io.registry import load
 from plumbline.services.project import read_project, snapshot, write_content
@@ -315,6 +315,47 @@ def test_the_demos_report_follows_from_its_truth(
         assert cost[-1][n] == pytest.approx(moved * 35 + gone["Budget of demolition"], rel=1e-9)
 
 
+@pytest.mark.nightly
+def test_the_demos_whole_plan_has_no_gaps(cli: Any, demo_district: Path, tmp_path: Path) -> None:
+    (tmp_path / demo_project.DISTRICT).symlink_to(demo_district, target_is_directory=True)
+    (tmp_path / "district.version").write_text(demo_project.generator_version())
+    project = demo_project.ensure_demo(tmp_path)
+    out = tmp_path / "r.pdf"
+    done = cli("report", project, "--out", out, "--no-pictures", "--json")
+    assert done.code == 0, done.err
+    assert done.json["gaps"] == []
+    assert done.json["schemes"] == ["A", "B"]
+    assert done.json["criteria"] > 60
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            {"site": {"polygons": [[[x + 900, y] for x, y in SITE]], "controls": {"far_max": 1}}},
+            "No building",
+        ),
+        ({"site": {}}, "Give a site"),
+        ({"layers": ("gone",)}, "gone"),
+    ],
+)
+def test_bad_schemes_are_gaps_with_their_reason(
+    cli: Any, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    project = city(tmp_path)
+    content = read_project(project)
+    a, b, c = content.schemes
+    schemes = (replace(a, **change), b, c)
+    write_content(replace(content, schemes=schemes), project)
+    out = tmp_path / "r.xlsx"
+    done = cli("report", project, "--out", out, "--no-pictures", "--json")
+    assert done.code == 0, done.err
+    assert any(why in gap for gap in done.json["gaps"]), done.json["gaps"]
+    sheets = workbook(out)
+    if "Indicators" in sheets:
+        assert set(column(sheets["Indicators"], "Plan A 低层").values()) <= {None, 10_000}
+
+
 def test_a_plan_survives_its_project(tmp_path: Path) -> None:
     from plumbline.services.project import open_project
 
@@ -326,3 +367,23 @@ def test_a_plan_survives_its_project(tmp_path: Path) -> None:
     scene.set_report(changed)
     scene.history.undo()
     assert scene.report.title == "Two plans"
+
+
+def test_results_that_were_added_stand_in_the_report(cli: Any, tmp_path: Path) -> None:
+    project = city(tmp_path, records=("width", "lost"))
+    content = read_project(project)
+    record = Record(
+        "width",
+        "Width of the lane",
+        {"analysis": "measure.distance", "version": "1", "params": {}},
+        {"distance": {"value": 7.25, "unit": "m", "uncertainty": 0.02}},
+        provenance={"inputs": [{"id": "lane", "path": "/far/away/lane.laz", "sha256": "ab" * 32}]},
+    )
+    write_content(replace(content, records=(record,)), project)
+    out = tmp_path / "r.xlsx"
+    done = cli("report", project, "--out", out, "--no-pictures", "--json")
+    assert done.code == 0, done.err
+    assert any("“lost”" in gap for gap in done.json["gaps"])
+    sheets = workbook(out)
+    assert sheets["Width of the lane"][1] == ("distance", 7.25, "m", 0.02)
+    assert ("lane", "lane.laz", "ab" * 32) in sheets["Inputs"]

@@ -290,6 +290,7 @@ def test_layers_go_into_the_scene_and_leave_the_preview(
     assert context.exported == [panel.view.result]
     QTest.mouseClick(panel.view.card._report, Qt.MouseButton.LeftButton)
     assert [record.name for record in context.scene.records] == ["Look 1"]
+    assert context.scene.report.records == (context.scene.records[0].id,)
 
 
 def test_the_selected_outline_becomes_the_area(panel: LookPanel, context: FakeContext) -> None:

@@ -11,6 +11,7 @@ hooks at the end: `filled` puts values in, `live` follows the mouse, `present` d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -467,7 +468,9 @@ class AnalysisPanel(Panel):
         title = registry.title(result.analysis)
         taken = {record.name for record in self.context.scene.records}
         number = next(n for n in range(1, len(taken) + 2) if f"{title} {n}" not in taken)
-        self.context.keep(result, f"{title} {number}")
+        record = self.context.keep(result, f"{title} {number}")
+        plan = self.context.scene.report
+        self.context.scene.set_report(replace(plan, records=(*plan.records, record.id)))
         self._message.show_message(
             tr("Kept as “{name}”.", name=f"{title} {number}"), "good", seconds=6
         )

@@ -193,7 +193,9 @@ def gather(
         source=source,
     )
     lost = set(plan.records) - {record.id for record in evidence.records}
-    evidence.gaps += [tr("The result “{id}” is no longer in the project.", id=i) for i in lost]
+    evidence.gaps += [
+        tr("The result “{id}” is no longer in the project.", id=i) for i in sorted(lost)
+    ]
     _compare(evidence, feedback.part(0, 0.6))
     _further(evidence, feedback.part(0.6, 0.8))
     _draw(evidence, draw, feedback.part(0.8, 1))

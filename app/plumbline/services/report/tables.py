@@ -284,8 +284,10 @@ class Maker:
         """Return the files that numbers were computed from, with their digests."""
         found: dict[tuple[str, str], tuple[Cell, ...]] = {}
         results = [self.evidence.comparison, *self.evidence.results.values()]
-        for result in results:
-            for row in result.provenance.get("inputs", ()) if result is not None else ():
+        origins = [result.provenance for result in results if result is not None]
+        origins += [record.provenance for record in self.evidence.records]
+        for provenance in origins:
+            for row in provenance.get("inputs", ()):
                 sha = str(row.get("sha256") or row.get("fingerprint") or "")
                 layer = str(row.get("sublayer") or row.get("id") or "")
                 found[layer, sha] = (str(row["id"]), file_name(row.get("path")), sha or None)
