@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -153,6 +156,42 @@ def test_without_a_crs_there_is_no_sun_and_that_is_said(
     assert panel._message._text.text() != ""
     panel.hide()
     panel.bar.deleteLater()
+
+
+OPENING = """
+import sys
+from PySide6.QtWidgets import QApplication
+app = QApplication([])
+from tool_context import FakeContext
+from plumbline.api import Georeference, Scene
+from plumbline.services.plugins import plugin_host
+from plumbline_sunlight.panel import ANALYSES, SunlightPanel
+plugin_host()
+context = FakeContext(Scene(Georeference.from_text("EPSG:4549", (5e5, 4e6, 0.0))))
+asked = []
+context.preview = lambda key, *more: asked.append(key)
+panel = SunlightPanel(context)
+panel.show()
+for analysis in ANALYSES:
+    panel.choose(analysis)
+    panel._check()
+    app.processEvents()
+assert set(asked) == {"standard days", "sun"}, asked
+print([name for name in ("pvlib", "pandas", "scipy", "numba", "embreex") if name in sys.modules])
+"""
+
+
+def test_opening_the_tool_does_not_wait_for_the_algorithm_of_the_sun() -> None:
+    """What takes seconds to import is left to the workers; the window goes on living."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPENING], capture_output=True, text=True, env=child_environment()
+    )
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]
+
+
+def child_environment() -> dict[str, str]:
+    """Return an environment in which a child finds what this process found."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def test_every_word_is_translated(panel: SunlightPanel) -> None:
