@@ -276,3 +276,13 @@ def test_points_in_gltf_are_a_cloud_of_the_tile() -> None:
     assert meshes == []
     assert cloud.points.tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 1], [0, 0, 1]]
     assert cloud.attributes["rgb"][0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_coordinates_that_are_not_finite_are_refused(wrong: float) -> None:
+    glb = Glb()
+    places = SQUARE.copy()
+    places[2, 1] = wrong
+    primitive = {"attributes": {"POSITION": glb.accessor(places)}, "indices": glb.accessor(CORNERS)}
+    with pytest.raises(InputError, match="not finite"):
+        read_gltf(glb.bytes([primitive]), Path("a.glb"))

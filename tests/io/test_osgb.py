@@ -14,8 +14,9 @@ import trimesh
 from PIL import Image
 from tests.io.osgb_files import jpeg, osgb, production, square
 
+from plumbline.core.crs import parse_crs
 from plumbline.core.data import MeshData
-from plumbline.core.errors import InputError
+from plumbline.core.errors import InputError, MissingCrsError
 from plumbline.core.tiles import Tile, TilesData
 from plumbline.io import load
 from plumbline.io.osgb import BrokenFileError, Item, read_tree
@@ -87,6 +88,33 @@ def test_a_production_lies_where_it_belongs(tmp_path: Path) -> None:
         assert layer.bounds is not None
         assert layer.bounds.as_list() == pytest.approx([500000, 2500000, 5, 500100, 2500100, 5])
         assert layer.metadata["shift"] == [500000, 2500000, 0]
+
+
+def test_a_production_without_metadata_is_whole_and_asks_for_its_crs(tmp_path: Path) -> None:
+    path = production(tmp_path / "p")
+    second = path.parent / "Data" / "Tile_+001_+000"
+    shutil.copytree(path.parent / "Data" / "Tile_+000_+000", second)
+    (second / "Tile_+000_+000.osgb").rename(second / "Tile_+001_+000.osgb")
+    path.unlink()
+    (layer,) = load(path.parent)
+    assert layer.crs is None
+    assert layer.name == "p"
+    assert layer.counts == {"tiles": 6}
+    assert isinstance(layer.data, TilesData)
+    assert len(layer.data.source.roots()) == 2
+    with pytest.raises(MissingCrsError):
+        load(path.parent, target_crs=parse_crs("EPSG:4547"))
+    # Stated by the user, it lies where one with metadata lies, and opens there again.
+    offset = {"offset": "500000,2500000,0"}
+    (placed,) = load(path.parent, offset, crs="EPSG:4547", target_crs=parse_crs("EPSG:4547"))
+    assert placed.bounds is not None
+    assert placed.bounds.as_list() == pytest.approx([500000, 2500000, 5, 500100, 2500100, 5])
+    source = placed.source
+    assert source is not None
+    assert source.fingerprint.startswith("files-1:")
+    (again,) = load(source.path, source.options, crs=source.crs)
+    assert again.bounds == placed.bounds
+    assert again.counts == {"tiles": 6}
 
 
 def test_levels_replace_each_other_and_missing_files_end_a_branch(tmp_path: Path) -> None:
@@ -207,6 +235,29 @@ def test_trees_that_turn_in_circles_or_leave_the_folder_are_contained(tmp_path: 
     assert len(tiles) == 5
     assert not any("secret" in t.id for t in tiles)
     assert len(data.source.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("points", "sphere"),
+    [
+        (square(0, 0, 50, np.nan), (np.nan, 0, 0, 9)),
+        (square(0, 0, 1e30, 5), (0, 0, 0, 1e300)),
+        (square(0, 0, 50, np.inf), (0, 0, 0, -5)),
+    ],
+)
+def test_absurd_boxes_leave_their_branch_out(
+    tmp_path: Path, points: np.ndarray, sphere: tuple[float, float, float, float]
+) -> None:
+    path = production(tmp_path / "p")
+    tile = path.parent / "Data" / "Tile_+000_+000"
+    good = (square(50, 0, 50, 5), "", SPHERE)
+    (tile / f"{tile.name}_L15_0.osgb").write_bytes(osgb([(points, "gone.osgb", sphere), good]))
+    (layer,) = load(path)
+    assert isinstance(layer.data, TilesData)
+    found = tiles_of(layer.data)
+    assert all(np.isfinite(t.bounds.as_list()).all() and t.error >= 0 for t in found)
+    assert len(layer.data.mesh().mesh.triangles) == 2
+    assert layer.data.source.notes
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 40, "cut", "flip"])

@@ -384,7 +384,10 @@ class _Reader(Buffers):
             self._skipped += 1
             return 0
         values, indices = self._values(primitive)
-        points = values("POSITION")[:, :3] @ matrix[:3, :3].T + matrix[:3, 3]
+        local = values("POSITION")[:, :3]
+        if not np.isfinite(local).all() or not np.isfinite(matrix).all():
+            raise ValueError(tr("its coordinates are not finite"))
+        points = local @ matrix[:3, :3].T + matrix[:3, 3]
         if mode == 0:
             rgba = self._colors(values, attributes, len(points))
             rgb = {} if rgba is None else {"rgb": rgba[:, :3]}

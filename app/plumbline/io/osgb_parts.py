@@ -122,7 +122,8 @@ def mesh_of(part: Part, images: dict[int, Texture | None]) -> MeshData:
             continue
         points = points[:, :3].astype(np.float64)
         cells = _triangles(item, len(points))
-        place = points @ matrix[:3, :3] + matrix[3, :3]
+        with np.errstate(invalid="ignore", over="ignore"):  # whoever asked looks at the box
+            place = points @ matrix[:3, :3] + matrix[3, :3]
         vertices.append(place)
         triangles.append(cells + start)
         uvs.append(_uv(item, len(points)))

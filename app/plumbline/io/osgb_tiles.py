@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer, LayerKind
 from plumbline.core.tiles import Content, Tile, TilesData, TileSource
 from plumbline.io.base import damaged, file_inside
-from plumbline.io.mesh import Placement, place_vertices, placement
+from plumbline.io.mesh import Placement, parse_offset, place_vertices, placement
 from plumbline.io.osgb import MAX_BYTES, BrokenFileError, read_tree
 from plumbline.io.osgb_parts import Part, mesh_of, parts_of, sphere_box
 from plumbline.io.registry import LoadContext
 
 #: Parsed files that are kept for the next question, bytes of the files.
 CACHE_BYTES = 256 * 1024 * 1024
+#: No coordinate lies farther from any origin, metres.
+FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -97,15 +99,18 @@ class OsgbSource(TileSource):
         if file is None:
             return
         for number, (part, box) in enumerate(zip(file.parts, file.boxes, strict=True)):
-            if box is not None:
-                leaf = not part.file or self._below(name, part.file) is None
-                yield Tile(
-                    f"{name}#{number}",
-                    box,
-                    0.0 if leaf else part.error,
-                    has_content=bool(part.geometries),
-                    is_leaf=leaf,
-                )
+            if box is None:
+                if part.geometries or part.file:
+                    self._leave_out(name, ValueError(tr("its box is not finite")))
+                continue
+            leaf = not part.file or self._below(name, part.file) is None
+            yield Tile(
+                f"{name}#{number}",
+                box,
+                0.0 if leaf else part.error,
+                has_content=bool(part.geometries),
+                is_leaf=leaf,
+            )
 
     def _part(self, tile: Tile) -> tuple[str, Part | None]:
         name, _, number = tile.id.rpartition("#")
@@ -156,10 +161,9 @@ class OsgbSource(TileSource):
         mesh = mesh_of(part, {}) if part.geometries else None
         if mesh is not None and len(mesh.triangles):
             box = Bounds.of(self._placed(mesh).vertices)
-            if box is not None and np.isfinite(box.as_list()).all():
-                return box
+            return box if box is not None and np.abs(box.as_list()).max() < FAR else None
         rough = sphere_box(part)
-        if rough is None or not np.isfinite(rough.as_list()).all():
+        if rough is None or not np.abs(rough.as_list()).max() < FAR:
             return None
         corners = np.array([rough.low, rough.high])
         return Bounds.of(place_vertices(corners, self._place, np.zeros(3)))
@@ -176,39 +180,51 @@ class OsgbSource(TileSource):
 
 
 def load_osgb(path: Path, context: LoadContext) -> list[Layer]:
-    """Read a production from its ``metadata.xml``, or one ``.osgb`` file with all below it."""
-    production = path.suffix.lower() == ".xml"
+    """Read a production from its ``metadata.xml``, or one ``.osgb`` file with all below it.
+
+    A production that came without metadata is read from one of its tiles with the option
+    ``whole``; it has no CRS then, and its origin is the option ``offset``.
+    """
     place = _placement(path)
-    if production:
-        files = sorted((path.parent / "Data").glob("*/*.osgb")) if path.parent.is_dir() else []
+    if place.crs is None and place.shift == (0.0, 0.0, 0.0) and place.tangent is None:
+        x, y, z = parse_offset(str(context.options.get("offset", "0,0,0"))).tolist()
+        place = replace(place, shift=(x, y, z))
+    folder = _production(path, bool(context.options.get("whole")))
+    if folder is not None:
+        files = sorted((folder / "Data").glob("*/*.osgb"))
         tops = [file for file in files if file.stem == file.parent.name]
         if not tops:
             raise InputError(
                 tr("“{name}” has no tiles beside it in Data/<tile>/<tile>.osgb.", name=path.name),
                 tr("Copy the whole folder of the production."),
             )
-        source = OsgbSource(path.parent / "Data", tops, place)
+        source = OsgbSource(folder / "Data", tops, place)
     else:
         source = OsgbSource(path.parent, [path], place)
     if not source.roots():
         why = source.notes[0] if source.notes else tr("it holds no triangles")
         raise damaged(path, "OSGB", why)
-    data = TilesData(source, _counts(path, source, production, context))
-    name = path.parent.name if production else path.stem
+    data = TilesData(source, _counts(path, source, folder, context))
+    name = path.stem if folder is None else folder.name
     metadata: dict[str, Any] = {"format": "OSGB", **place.metadata}
     notes = [*place.warnings, *source.notes]
     return [Layer(name, name, LayerKind.TILES, data, place.crs, metadata=metadata, warnings=notes)]
 
 
+def _production(path: Path, whole: bool) -> Path | None:
+    """Return the folder of the production that a file stands for, None for a file of its own."""
+    if path.suffix.lower() == ".xml":
+        return path.parent
+    return path.parents[2] if whole and path.parents[1].name == "Data" else None
+
+
 def _counts(
-    path: Path, source: OsgbSource, production: bool, context: LoadContext
+    path: Path, source: OsgbSource, folder: Path | None, context: LoadContext
 ) -> dict[str, int]:
     """Count files of a production; of one file also its own vertices and triangles."""
-    folder = path.parent / "Data" if production else path.parent
-    pattern = "*/*.osgb" if production else f"{path.stem}*.osgb"
-    counts = {"tiles": sum(1 for _ in folder.glob(pattern))}
-    if production:
-        return counts
+    if folder is not None:
+        return {"tiles": sum(1 for _ in (folder / "Data").glob("*/*.osgb"))}
+    counts = {"tiles": sum(1 for _ in path.parent.glob(f"{path.stem}*.osgb"))}
     counts |= {"vertices": 0, "triangles": 0}
     for n, tile in enumerate(source.roots()):
         context.feedback.step(n, len(source.roots()))

@@ -119,6 +119,17 @@ MESH_OPTIONS = (
     LoadOption("offset", str, "0,0,0", N_("Added to every coordinate, as x,y,z in metres.")),
 )
 
+#: Options of OSGB, for productions that came without their ``metadata.xml``.
+OSGB_OPTIONS = (
+    LoadOption("whole", bool, False, N_("All tiles of the production that the file belongs to.")),
+    LoadOption(
+        "offset",
+        str,
+        "0,0,0",
+        N_("Origin of a production without metadata.xml, added to every coordinate, as x,y,z."),
+    ),
+)
+
 IFC_OPTIONS = (
     LoadOption(
         "tolerance", float, 0.001, N_("Largest deviation of a facet from a curved surface, metres.")
@@ -233,6 +244,7 @@ LOADERS: tuple[LoaderSpec, ...] = (
         "OSGB",
         (".osgb",),
         "plumbline.io.osgb_tiles:load_osgb",
+        OSGB_OPTIONS,
         shared=(".xml",),
         mark=rb"<ModelMetadata\b",
     ),
@@ -406,10 +418,19 @@ ENTRANCES = ("metadata.xml", "tileset.json", "ept.json")
 
 
 def entrance(path: Path) -> Path:
-    """Return the file by which a folder of tiles is opened; any other path as it is."""
+    """Return the file by which a folder of tiles is opened; any other path as it is.
+
+    A production without ``metadata.xml`` is opened by its first tile, with the option ``whole``.
+    """
     if path.is_dir():
-        return next((path / name for name in ENTRANCES if (path / name).is_file()), path)
+        found = next((path / name for name in ENTRANCES if (path / name).is_file()), None)
+        tops = (file for file in sorted(path.glob("Data/*/*.osgb")) if _is_top(file))
+        return found or next(tops, path)
     return path
+
+
+def _is_top(file: Path) -> bool:
+    return file.stem == file.parent.name
 
 
 def _ends(path: Path) -> bytes:
@@ -476,7 +497,10 @@ def load(
     """
     if is_address(path):
         path = shortcut(str(path), tiles)
-    path = entrance(Path(path).expanduser().absolute())
+    given = Path(path).expanduser().absolute()
+    path = entrance(given)
+    if given.is_dir() and path.suffix.lower() == ".osgb":
+        options = {"whole": True, **(options or {})}
     feedback = feedback or Feedback()
     spec = loader_for(path)
     _check_file(path)

@@ -249,6 +249,8 @@ def _pnts(raw: bytes) -> PointCloudData:
         red, green, blue = value >> 11, value >> 5 & 63, value & 31
         scaled = np.column_stack([red * 255 / 31, green * 255 / 63, blue * 255 / 31])
         attributes["rgb"] = np.rint(scaled).astype(np.uint8)
+    if not np.isfinite(points).all():
+        raise ValueError(tr("its coordinates are not finite"))
     return PointCloudData(points.astype(np.float64) + head.center(), attributes)
 
 
