@@ -299,9 +299,18 @@ def test_the_loader_carries_errors_and_wakes_nobody_after_its_end() -> None:
 
 def test_frames_that_take_too_long_make_the_next_one_lighter() -> None:
     pace = Pace(500_000, 1_000_000)
-    for _ in range(20):
-        pace.note(pace.triangles * 1e-6, pace.triangles)  # a microsecond each
-    assert 0.5 * TARGET < pace.triangles * 1e-6 <= TARGET
     for _ in range(40):
-        pace.note(1.0, pace.triangles)
-    assert pace.triangles == LEAST
+        pace.note(0.02 + pace.triangles * 1e-6, pace.triangles)  # a microsecond each
+    assert 0.02 + pace.triangles * 1e-6 == pytest.approx(TARGET, rel=0.05)
+
+
+def test_frames_that_take_long_whatever_they_show_still_show_something() -> None:
+    pace = Pace(150_000, 1_000_000)
+    for _ in range(60):
+        pace.note(0.2 + pace.triangles * 1e-7, pace.triangles)
+    # Three tenths of 0.2 s at 0.1 microseconds each.
+    assert pace.triangles == pytest.approx(600_000, rel=0.1)
+    slow = Pace(150_000, 1_000_000)
+    for _ in range(40):
+        slow.note(slow.triangles * 1e-4, slow.triangles)
+    assert slow.triangles == LEAST

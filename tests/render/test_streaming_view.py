@@ -81,7 +81,7 @@ def test_what_is_picked_tells_its_tile_and_its_attributes() -> None:
         assert found.position[2] == pytest.approx(_height(*found.position[:2]), abs=2.0)
         groups = dict(entity_attributes(scene["city"], found.entity))
         assert dict(groups["Register"]) == {"row": 0}
-        assert dict(groups["Source"])["Tile"] == "4/0/0"
+        assert dict(groups["Tile"])["Id"] == "4/0/0"
         assert entity_name(scene["city"], found.entity) == "Block block 4/0/0"
         box = entity_bounds(scene["city"], found.entity)
         assert box is not None
@@ -196,7 +196,7 @@ def test_memory_stays_below_its_limits_in_a_flight() -> None:
     source = City(12, cells=64, corner=(PLACE[0], PLACE[1]))
     scene = new_scene()
     scene.add(layer_of(source.data()))
-    limit = 24 << 20
+    limit = 8 << 20
     budget = replace(SOFTWARE, tile_memory=limit, tile_upload=limit, tile_triangles=400_000)
     with viewing(scene, budget=budget, request_render=lambda: None) as view:
         for step in range(12):

@@ -44,7 +44,7 @@ from plumbline.render.streaming.layer import Stage
 from plumbline.render.streaming.layers import TileLayers
 from plumbline.render.streaming.scheduler import Settled
 from plumbline.render.sun import Sun, Sunlight
-from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme
+from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme, with_quality
 from plumbline.render.tools import ToolDrawings
 from plumbline.render.transients import Transients
 from plumbline.render.variants import Variant, Variants, same
@@ -59,6 +59,8 @@ PrepareAsync = Callable[[Callable[[], T], Callable[[T], None]], None]
 LIFT, LIFT_STEP = 0.3, 0.15
 #: Schemes of which the picture is prepared before they are shown.
 WARM = 8
+#: Pauses between pictures of tiles that are still coming, in times of a frame.
+REDRAW = 4.0
 #: Seconds of a camera's way to a new place.
 EASE = 0.35
 
@@ -147,6 +149,7 @@ class SceneView:
         self.theme = theme
         self.pixel_ratio = pixel_ratio
         self._budget = budget
+        self._quality = ("auto", (budget or HARDWARE).points)
         self._prepare_async = prepare_async or _run_now
         self._request_render = request_render
         self._shown: dict[str, _Shown] = {}
@@ -182,6 +185,8 @@ class SceneView:
         )
         self._names_state: tuple[Any, ...] = ()
         self._waits = wake is None
+        self._undrawn = False
+        self._drawn_at = self._tiles_drawn = 0.0
         #: Seconds that a picture waits for trees of tiles; and how far they came the last time.
         self.patience = 60.0 if self._waits else 10.0
         self.settled = Settled(True, 0.0)
@@ -300,7 +305,11 @@ class SceneView:
 
     @property
     def budget(self) -> Budget:
-        """How much this machine can draw."""
+        """How much is drawn: what this machine can, as the settings want it."""
+        return with_quality(self._machine, *self._quality)
+
+    @property
+    def _machine(self) -> Budget:
         if self._budget is None:
             report = str(self.plotter.render_window.ReportCapabilities()).lower()
             if "renderer string" not in report:  # the window has no graphics context yet
@@ -308,6 +317,12 @@ class SceneView:
             soft = any(name in report for name in ("llvmpipe", "softpipe", "swiftshader", "swr"))
             self._budget = SOFTWARE if soft else HARDWARE
         return self._budget
+
+    def set_quality(self, quality: str, points: int) -> None:
+        """Draw finer or faster (`theme.QUALITIES`), and at most so many points at rest."""
+        if self._quality != (quality, points):
+            self._quality = (quality, points)
+            self._on_schemes()  # prepares anew what would be prepared otherwise
 
     def _request(self, layer_id: str, seen: Scene | None = None) -> Request:
         seen = seen or self.seen
@@ -496,16 +511,25 @@ class SceneView:
     def _remove_tile(self, drawn: Drawn) -> None:
         self._renderer.RemoveActor(drawn.actor)
 
-    def stream(self) -> None:
-        """Show what was read of trees of tiles meanwhile."""
-        if self._stream():
+    def stream(self) -> bool:
+        """Show what was read of trees of tiles meanwhile; tell whether to call again soon.
+
+        An incomplete picture is not drawn so often that drawing keeps the complete one away.
+        """
+        self._undrawn = self._stream() or self._undrawn
+        pause = time.perf_counter() - self._drawn_at
+        rested = pause > REDRAW * self._frame_time or self._tiles_drawn == 0
+        if self._undrawn and (self.tiles.complete or rested):
+            self._tiles_drawn = self.tiles.cost
             self._place_camera()
             self._place_names()
             self.request_render()
+            self._undrawn = False
+        return self._undrawn or self.tiles.waiting
 
     def note_frame(self, seconds: float) -> None:
-        """Learn from a frame that a window has drawn; it took so many seconds."""
-        self._frame_time = seconds
+        """Learn from a frame that was drawn; it took so many seconds."""
+        self._frame_time, self._drawn_at = seconds, time.perf_counter()
         if self._moving:
             self.tiles.note_frame(seconds)
 
@@ -519,7 +543,9 @@ class SceneView:
     def _stream(self) -> bool:
         seen = self.seen
         shows = {i: seen.view(i).opacity for i in self._shown if seen.is_visible(i)}
-        if not self.tiles.frame(self._camera, self.size, shows, self._moving):
+        was = self.tiles.complete
+        changed = self.tiles.frame(self._camera, self.size, shows, self._moving)
+        if not changed and self.tiles.complete == was:
             return False
         self._names_state = ()
         if any(ref.layer in self.tiles for ref in self.scene.selection):
@@ -655,7 +681,7 @@ class SceneView:
         """Apply visibility, opacity and order, then draw."""
         self._start_due()
         seen = self.seen
-        slow = self.budget is SOFTWARE or bool(self._drape.layers)
+        slow = self.budget.slow or bool(self._drape.layers)
         self._backdrop.keeping = not self._moving and slow
         self._covering = any(
             shown.prepared.covers_ground and seen.is_visible(i) and seen.view(i).opacity >= 1
@@ -683,8 +709,9 @@ class SceneView:
             for shown in self._shown.values()
             for drawn in shown.drawn
         )
-        # VTK's passes for depth clear the whole window, also what other views have drawn in it.
-        resting = not self._moving and self._pane == WHOLE
+        # VTK's passes for depth clear the whole window, also what other views have drawn in it. As
+        # long as tiles come, pictures are drawn plainly: they are looked at for a moment only.
+        resting = not self._moving and self._pane == WHOLE and self.tiles.complete
         occlusion = surfaces and self.budget.occlusion and not self._camera.parallel
         eye_dome = clouds or (surfaces and not self.budget.occlusion)
         # Points need it whole to be read at all; photographs only want their edges set off.
@@ -1082,7 +1109,7 @@ class SceneView:
     def _draw(self) -> None:
         began = time.perf_counter()
         self.plotter.render_window.Render()
-        self._frame_time = time.perf_counter() - began
+        self.note_frame(time.perf_counter() - began)
 
     def frame_time(self) -> float:
         """Return how long the last frame took, seconds."""

@@ -107,6 +107,8 @@ class Budget:
     occlusion : bool
         Ambient occlusion may be used. Mesa's llvmpipe leaves hatched tiles in it when it runs in
         more than one thread (seen with 22.3); there eye-dome lighting outlines surfaces instead.
+    slow : bool
+        The processor draws: fewer pixels while the camera moves.
     """
 
     points: int = 12_000_000
@@ -124,6 +126,7 @@ class Budget:
     anisotropy: int = 8
     shadow_side: int = 2048
     occlusion: bool = True
+    slow: bool = False
 
 
 HARDWARE = Budget()
@@ -143,6 +146,7 @@ SOFTWARE = Budget(
     anisotropy=1,
     shadow_side=1536,
     occlusion=False,
+    slow=True,
 )
 
 

@@ -15,11 +15,11 @@ from psygnal import Signal
 from PySide6.QtCore import QElapsedTimer, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
+from vtkmodules.vtkRenderingCore import vtkRenderer
 
 from plumbline.api import Bounds, Camera, Scene
 from plumbline.render import camera as moves
 from plumbline.render.scene_view import PrepareAsync, SceneView
-from plumbline.render.theme import SOFTWARE
 from plumbline.render.views import Views
 from plumbline.services.settings import NavigationSettings
 from plumbline.ui.aim import HOLDING, Aim
@@ -87,6 +87,7 @@ class Canvas(QWidget):
         #: How fast the camera moves; whoever owns the canvas sets it.
         self.habits = NavigationSettings()
         self._measure_color = ""
+        self._quality: tuple[str, int] | None = None
         self._tiles = TileFeed(lambda: self.views, self)
         self.views = self._make_views(scene)
         self._make_overlays()
@@ -122,6 +123,12 @@ class Canvas(QWidget):
             self._measure_color = color
             self._theme_changed()
 
+    def set_quality(self, quality: str, points: int) -> None:
+        """Draw finer or faster, and at most so many points at rest."""
+        self._quality = (quality, points)
+        for view in self.views:
+            view.set_quality(quality, points)
+
     def set_scene(self, scene: Scene) -> None:
         """Show another scene."""
         self.region.cancel()
@@ -152,18 +159,26 @@ class Canvas(QWidget):
     def _make_views(self, scene: Scene) -> Views:
         return Views(
             self.interactor,
-            lambda renderer, scheme: SceneView(
-                self.interactor,
-                scene,
-                render_theme(current_theme(), self._measure_color),
-                prepare_async=self._prepare_async,
-                request_render=self.interactor.render,
-                pixel_ratio=self.devicePixelRatioF(),
-                wake=self._tiles.wake,
-                renderer=renderer,
-                scheme=scheme,
-            ),
+            lambda renderer, scheme: self._make_view(scene, renderer, scheme),
         )
+
+    def _make_view(
+        self, scene: Scene, renderer: vtkRenderer | None, scheme: str | None
+    ) -> SceneView:
+        view = SceneView(
+            self.interactor,
+            scene,
+            render_theme(current_theme(), self._measure_color),
+            prepare_async=self._prepare_async,
+            request_render=self.interactor.render,
+            pixel_ratio=self.devicePixelRatioF(),
+            wake=self._tiles.wake,
+            renderer=renderer,
+            scheme=scheme,
+        )
+        if self._quality is not None:
+            view.set_quality(*self._quality)
+        return view
 
     def _make_overlays(self) -> None:
         self.navigation = NavigationBar(self)
@@ -293,7 +308,7 @@ class Canvas(QWidget):
     def _begin(self) -> None:
         if not self._rest.isActive() and not self._ease.isActive():
             self.views.begin_interaction()
-            self.interactor.set_coarse(self.view.budget is SOFTWARE)
+            self.interactor.set_coarse(self.view.budget.slow)
         self._rest.start()
 
     def _come_to_rest(self) -> None:

@@ -213,6 +213,7 @@ class MainWindow(QMainWindow):
         self.canvas.aim.choose(settings.snaps, settings.loupe)
         self.canvas.set_measure_color(settings.measure_color)
         unit_choice.choose(settings.length_unit, settings.area_unit)
+        self.canvas.set_quality(settings.quality, settings.point_budget)
 
     # -- texts -----------------------------------------------------------------------------
 

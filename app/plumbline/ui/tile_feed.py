@@ -39,7 +39,8 @@ class TileFeed(QObject):
         """A frame was drawn: what it could not take yet comes with the next."""
         for view in self._views():
             view.note_frame(seconds)
-        self._plan_rest()
+        if any(view.tiles.waiting for view in self._views()):
+            self._plan()
 
     def stop(self) -> None:
         """Call nobody any more."""
@@ -51,10 +52,6 @@ class TileFeed(QObject):
             self._timer.start()
 
     def _feed(self) -> None:
-        for view in self._views():
-            view.stream()
-        self._plan_rest()
-
-    def _plan_rest(self) -> None:
-        if any(view.tiles.waiting for view in self._views()):
+        again = [view.stream() for view in self._views()]
+        if any(again):
             self._plan()

@@ -226,21 +226,19 @@ class TileLayer:
         """Return what was hit in a tile: its element, its point, or else the tile."""
         tile, shown = node.tile, node.holds.shown
         assert tile is not None
-        source = {
-            tr("Tile"): tile.id,
-            tr("Level of detail"): "0" if node.leaf else f"≤ {node.error:.3g} m",
-        }
+        error = "0 m" if node.leaf else f"{node.error:.3g} m"
+        source = {tr("Id"): tile.id, tr("May be wrong by"): error}
         if isinstance(shown, PointCloudData):
             place = zip("XYZ", shown.points[primitive].tolist(), strict=True)
             values = {name: _plain(v[primitive]) for name, v in shown.attributes.items()}
-            groups = {N_("Point"): {**dict(place), **values}, N_("Source"): source}
+            groups = {N_("Point"): {**dict(place), **values}, N_("Tile"): source}
             return Element(f"{tile.id}:{primitive}", name=str(primitive), properties=groups)
         if shown.element_index is not None and (n := int(shown.element_index[primitive])) >= 0:
             found = shown.elements[n]
-            groups = {**found.properties, N_("Source"): source}
+            groups = {**found.properties, N_("Tile"): source}
             return Element(found.id, found.cls, found.name, properties=groups)
         name = tile.id.replace("\\", "/").rpartition("/")[2]
-        return Element(tile.id, name=name, properties={N_("Source"): source})
+        return Element(tile.id, name=name, properties={N_("Tile"): source})
 
     def _box(self, node: Node, entity: str) -> Bounds | None:
         triangles = _triangles_of(node, {entity})
@@ -257,7 +255,9 @@ class TileLayer:
         for node in self._cut:
             shown = node.holds.shown
             if isinstance(shown, MeshData):
-                parts += mark_triangles(request, shown.vertices, _triangles_of(node, wanted))
+                marks = mark_triangles(request, shown.vertices, _triangles_of(node, wanted))
+                # A tile as a whole is surveyed: its creases are noise.
+                parts += marks[:1] if node.name in wanted else marks
             elif isinstance(shown, PointCloudData):
                 places += [shown.points[n] for n in _points_of(node, wanted)]
         if places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -21,7 +22,9 @@ from plumbline.render.streaming.scheduler import Limits, Settled, Want
 from plumbline.render.streaming.tree import Node
 from plumbline.render.theme import Budget
 
-THREADS = 4
+#: More than the cores, so that a slow disk or share keeps nobody waiting; few, since they share
+#: Python with the thread that draws.
+THREADS = min(4, (os.cpu_count() or 1) + 1)
 #: Seconds and bytes that new actors may take of a frame, while the camera moves and at rest.
 MOVING_UPLOAD, RESTING_UPLOAD = (0.012, 8e6), (0.05, 64e6)
 #: Share of the caches that one picture may fill: what it follows upon needs room beside it.

@@ -18,8 +18,8 @@ from plumbline.core.tiles import Tile, TileSource
 
 #: Deeper tiles are left out; numbers beyond this are no place on earth, metres.
 MAX_DEPTH, MAX_NUMBER = 100, 1e9
-#: More children than this are put into groups; more than that are left out.
-FAN, MAX_FAN = 48, 1_000_000
+#: More children than this are put into groups, at most so many; more than that are left out.
+FAN, MAX_GROUPS, MAX_FAN = 48, 32, 1_000_000
 
 
 #: Nodes and their boxes ``(N, 6)``.
@@ -163,7 +163,7 @@ def _grouped(parent: Node, nodes: list[Node], boxes: FloatArray) -> Family:
     """Put nodes into groups of neighbours: halved along the longer side until few are left."""
     centers = (boxes[:, :2] + boxes[:, 3:5]) / 2
     parts = [np.arange(len(nodes))]
-    while len(parts) < 16 and len(parts[0]) > 1:
+    while len(parts) < MAX_GROUPS and len(parts[0]) > FAN:
         halves = []
         for part in parts:
             spans = np.ptp(centers[part], axis=0)

@@ -50,6 +50,7 @@ class SettingsDialog(QDialog):
         self._form.setVerticalSpacing(10)
         self._add_person(preferences.store.settings)
         self._add_measuring(preferences.store.settings)
+        self._add_picture(preferences.store.settings)
         self._add_navigation(preferences.store.settings.navigation)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.button(QDialogButtonBox.StandardButton.Close).setText(tr("Close"))
@@ -93,6 +94,16 @@ class SettingsDialog(QDialog):
             tr("Colour of measurements"),
             self._choice("measure_color", settings.measure_color, colors),
         )
+
+    def _add_picture(self, settings: Settings) -> None:
+        form = self._form
+        form.addRow(label(tr("The picture"), "heading"))
+        qualities = [("auto", tr("As the machine can")), ("fast", tr("Fast"))]
+        qualities += [("balanced", tr("Balanced")), ("best", tr("Best"))]
+        form.addRow(tr("Quality"), self._choice("quality", settings.quality, qualities))
+        millions = _number(settings.point_budget / 1e6, (0.1, 100.0), 1, tr("million"))
+        millions.valueChanged.connect(lambda value: self._set("point_budget", round(value * 1e6)))
+        form.addRow(tr("Points of a cloud, at most"), millions)
 
     def _add_navigation(self, habits: NavigationSettings) -> None:
         form = self._form
