@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from PySide6.QtGui import QShowEvent
+
 from plumbline.api import N_, MeshData, RasterData, TilesData
 from plumbline.ui_kit.analysis_panel import AnalysisPanel
 from plumbline.ui_kit.context import ToolContext
@@ -67,6 +69,11 @@ class SectionPanel(AnalysisPanel):
 
     def __init__(self, context: ToolContext) -> None:
         super().__init__(context, ANALYSES, title=N_("Section"), icon="section")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Let clicks snap while this tool is the one in sight."""
+        super().showEvent(event)
+        self.context.canvas.set_aim(snap=True)
 
     def filled(self, analysis: str) -> dict[str, Any]:
         """Start with what is in sight: the ground and what stands on it."""

@@ -240,3 +240,62 @@ def test_clipping_by_hand(site: Hand) -> None:
     hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     hand.rest(60)
     assert hover(hand, CORNER, 4, 4) == "vertex"
+
+
+def next_analysis(hand: Hand, panel: Any, analysis: str) -> None:
+    """Go on to the next analysis of the chooser by key."""
+    panel._chooser.setFocus()
+    hand.key(Qt.Key.Key_Down)
+    assert panel.analysis == analysis
+
+
+def result(hand: Hand, panel: Any) -> Any:
+    """Run with the button and return the result."""
+    hand.wait_until(panel.primary.isEnabled, 20)
+    hand.click(panel.primary)
+    hand.wait_until(lambda: panel.view.result is not None and not panel.view.stale, 60)
+    return panel.view.result
+
+
+def test_profile_section_clearance_height_and_count_by_hand(site: Hand) -> None:
+    hand, scene = site, site.window.scene
+    scene.add(bodies({"kiosk": box((20, 0, 0), (24, 4, 3), at(0, 0))}, "kiosks", classes={}))
+    hand.rest(60)
+    panel = open_tool(hand, "section")
+    assert hand.window.canvas.aim.bar.isVisible()
+
+    # Before the house the ground is level.
+    assert panel.analysis == "measure.profile"
+    for place in (at(-25, -8), at(28, -8)):
+        click(hand, place)
+    hand.key(Qt.Key.Key_Return)
+    hand.wait_until(lambda: panel.view.result is not None, 60)
+    rows = {row[0]: row[1:3] for row in panel.view.result.tables["layers"].rows}
+    assert rows["terrain"] == pytest.approx((GROUND, GROUND))
+
+    next_analysis(hand, panel, "measure.section")
+    for place in (at(10, 0, 20), at(10, 15, 20)):
+        click(hand, place, 3, 2)
+    line = panel.form.values()["line"]
+    assert [tuple(point[:2]) for point in line] == [exactly(CORNER[:2]), exactly(FAR[:2])]
+    assert result(hand, panel).values["line_length"].value == pytest.approx(15.0, abs=1e-6)
+
+    next_analysis(hand, panel, "measure.clearance")
+    panel.form.set_values({"a": ["houses"], "b": ["kiosks"]})
+    assert result(hand, panel).values["distance"].value == pytest.approx(10.0, abs=1e-6)
+
+    next_analysis(hand, panel, "measure.height")
+    panel.picker.pick_for("point")
+    click(hand, CORNER, 3, 3)
+    assert result(hand, panel).values["height"].value == pytest.approx(20.0, abs=1e-6)
+
+    next_analysis(hand, panel, "measure.count")
+    panel.form.set_values({"layers": ["houses", "kiosks"]})
+    # From above: what is behind the house cannot be clicked.
+    hand.window.canvas.go_to(Camera(at(0, 0, 200), at(0, 0), (0, 1, 0), True, 60.0), ease=False)
+    hand.rest(60)
+    panel.picker.pick_for("polygon")
+    for place in (at(-15, -8), at(15, -8), at(15, 30), at(-15, 30)):
+        click(hand, place)
+    assert result(hand, panel).values["entities"].value == 1
+    hand.key(Qt.Key.Key_Escape)

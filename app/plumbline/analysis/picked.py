@@ -139,6 +139,8 @@ def resolution(layer: Layer) -> float:
         a, b, _, d, e, _ = data.transform
         return math.sqrt(abs(a * e - b * d))
     if isinstance(data, MeshData) and not isinstance(data, BimData) and not data.elements:
+        if len(data.triangles) == 0:
+            return 0.0
         step = max(1, len(data.triangles) // _EDGES)
         corners = data.vertices[data.triangles[::step]]
         return float(np.median(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)))
