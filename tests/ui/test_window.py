@@ -158,8 +158,8 @@ def test_groups_show_in_the_tree(scene_hand: Hand) -> None:
     window = scene_hand.window
     scene = window.scene
     group = scene.add_group("现状", scene.layer_ids)
-    item = window.tree.topLevelItem(0)
-    assert (item.text(0), item.childCount()) == ("现状", 2)
+    scene_hand.wait_until(lambda: window.tree.topLevelItem(0).text(0) == "现状")
+    assert window.tree.topLevelItem(0).childCount() == 2
     scene.update_group(group, visible=False)
     assert not any(scene.is_visible(i) for i in scene.layer_ids)
     scene.ungroup(group)

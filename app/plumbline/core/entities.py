@@ -20,7 +20,6 @@ from plumbline.core.data import (
     GridData,
     MeshData,
     PointCloudData,
-    RasterData,
     VectorData,
 )
 from plumbline.core.i18n import N_, tr
@@ -252,7 +251,7 @@ def _cell_attributes(data: GridData, entity: str) -> Attributes:
 
 
 def has_table(layer: Layer) -> bool:
-    """Tell whether the attribute table can show a layer."""
-    return not isinstance(layer.data, PointCloudData | RasterData | GridData) and bool(
-        table_columns(layer)
-    )
+    """Tell whether the attribute table can show a layer; asks without reading the table."""
+    if isinstance(layer.data, VectorData):
+        return len(layer.data.features.columns) > 1
+    return isinstance(layer.data, MeshData) and bool(layer.data.elements)

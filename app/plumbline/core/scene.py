@@ -229,7 +229,10 @@ class Scene:
 
     def group_of(self, layer_id: str) -> Group | None:
         """Return the group that holds a layer."""
-        return next((g for g in self.groups if layer_id in g.layers), None)
+        for item in self._tree:  # asked for every layer at every change: no list is made
+            if isinstance(item, Group) and layer_id in item.layers:
+                return item
+        return None
 
     @property
     def groups(self) -> list[Group]:

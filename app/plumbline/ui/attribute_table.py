@@ -30,7 +30,7 @@ from plumbline.ui.attributes import value_text
 from plumbline.ui_kit.buttons import tool_button
 from plumbline.ui_kit.fields import ComboBox
 from plumbline.ui_kit.labels import label
-from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.live import Soon, follow, on_language
 from plumbline.ui_kit.views import set_up_table
 
 Index = QModelIndex | QPersistentModelIndex
@@ -111,6 +111,7 @@ class AttributeTable(QWidget):
         super().__init__(parent)
         self._scene: Scene | None = None
         self._linking = False
+        self._later = Soon(self, self._list_layers)
         self._layers = ComboBox()
         self._layers.setMinimumWidth(180)
         self._layers.currentIndexChanged.connect(lambda _n: self._load())
@@ -145,7 +146,7 @@ class AttributeTable(QWidget):
     def bind(self, scene: Scene) -> None:
         """Follow another scene."""
         self._scene = scene
-        follow(self, scene.tree_changed, self._list_layers)
+        follow(self, scene.tree_changed, self._later.ask)
         follow(self, scene.layer_changed, self._load)
         follow(self, scene.selection_changed, self._selection_from_scene)
         follow(self, scene.view_changed, self._leave_out)
@@ -153,6 +154,7 @@ class AttributeTable(QWidget):
 
     def show_layer(self, layer_id: str) -> None:
         """Show the table of one layer."""
+        self._later.settle()
         place = self._layers.findData(layer_id)
         if place >= 0:
             self._layers.setCurrentIndex(place)
@@ -167,6 +169,7 @@ class AttributeTable(QWidget):
         )
 
     def _list_layers(self) -> None:
+        self._later.drop()
         if self._scene is None:
             return
         wanted = [(layer.name, layer.id) for layer in self._scene if has_table(layer)]

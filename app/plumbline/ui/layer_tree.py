@@ -6,8 +6,8 @@ that undo, the command line of the window and this tree never disagree.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QDropEvent, QMouseEvent, QPainter
+from PySide6.QtCore import QItemSelectionModel, QObject, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QDropEvent, QIcon, QMouseEvent, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -21,9 +21,11 @@ from PySide6.QtWidgets import (
 
 from plumbline.api import GridData, Group, Layer, RasterData, Scene, VectorData, tr
 from plumbline.core.crs import crs_label
+from plumbline.core.data import LayerData
 from plumbline.core.layer import LayerEntry
 from plumbline.ui_kit.icons import icon, pixmap
-from plumbline.ui_kit.live import follow, on_language, on_theme
+from plumbline.ui_kit.live import Soon, follow, on_language, on_theme
+from plumbline.ui_kit.theme import current_theme
 from plumbline.ui_kit.views import set_up_tree
 
 _ID = Qt.ItemDataRole.UserRole
@@ -86,8 +88,12 @@ class LayerTree(QTreeWidget):
         self.itemExpanded.connect(lambda _item: self._remember_open())
         self.itemCollapsed.connect(lambda _item: self._remember_open())
         self._closed: set[str] = set()
+        self._icons: dict[str, QIcon] = {}
+        self._kinds: dict[str, tuple[LayerData, str]] = {}
+        self._rows = Soon(self, self.rebuild)
+        self._eyes = Soon(self, self._refresh_eyes)
         on_language(self, self.rebuild)
-        on_theme(self, self.rebuild)
+        on_theme(self, self._theme_changed)
 
     def bind(self, scene: Scene) -> None:
         """Show another scene."""
@@ -99,13 +105,17 @@ class LayerTree(QTreeWidget):
             scene.layer_renamed,
             scene.schemes_changed,
         ):
-            follow(self, event, self.rebuild)
-        follow(self, scene.view_changed, self._refresh_eyes)
-        follow(self, scene.layer_changed, self.rebuild)
+            follow(self, event, self._rows.ask)
+        follow(self, scene.view_changed, self._eyes.ask)
+        follow(self, scene.layer_changed, self._rows.ask)
         self.rebuild()
 
     def selected_layers(self) -> list[str]:
         """Return the ids of the chosen layers, top to bottom; a group stands for its layers."""
+        self._rows.settle()
+        return self._chosen()
+
+    def _chosen(self) -> list[str]:
         if self._scene is None:
             return []
         ids: set[str] = set()
@@ -118,6 +128,7 @@ class LayerTree(QTreeWidget):
 
     def choose(self, layer_id: str) -> None:
         """Make a layer the current one, as if it was clicked."""
+        self._rows.settle()
         for item in self._items():
             if item.data(0, _ID) == layer_id and not item.data(0, _IS_GROUP):
                 flags = QItemSelectionModel.SelectionFlag
@@ -127,9 +138,11 @@ class LayerTree(QTreeWidget):
 
     def rebuild(self) -> None:
         """Build the rows anew, keeping the scroll position and the choice."""
+        self._rows.drop()
+        self._eyes.drop()
         if self._scene is None:
             return
-        chosen = set(self.selected_layers())
+        chosen = set(self._chosen())
         place = self.verticalScrollBar().value()
         self.blockSignals(True)
         self.clear()
@@ -148,9 +161,26 @@ class LayerTree(QTreeWidget):
         self.verticalScrollBar().setValue(place)
         self.blockSignals(False)
 
+    def _theme_changed(self) -> None:
+        self._icons.clear()
+        self.rebuild()
+
+    def _icon(self, name: str) -> QIcon:
+        """Return an icon of the current theme; made once, since hundreds of rows share a few."""
+        if name not in self._icons:
+            self._icons[name] = icon(name, role="muted")
+        return self._icons[name]
+
+    def _kind(self, layer: Layer) -> str:
+        """Return the icon name of a layer; looked up once while its data stay."""
+        known = self._kinds.get(layer.id)
+        if known is None or known[0] is not layer.data:
+            known = self._kinds[layer.id] = (layer.data, layer_icon(layer))
+        return known[1]
+
     def _group_item(self, group: Group) -> QTreeWidgetItem:
         item = QTreeWidgetItem(self, [group.name])
-        item.setIcon(0, icon("layer-group", role="muted"))
+        item.setIcon(0, self._icon("layer-group"))
         item.setData(0, _ID, group.id)
         item.setData(0, _IS_GROUP, True)
         item.setData(1, _SHOWN, group.visible)
@@ -172,7 +202,7 @@ class LayerTree(QTreeWidget):
     def _absent_item(self, entry: LayerEntry) -> QTreeWidgetItem:
         """Return the row of a layer that is loading, or whose source cannot be read."""
         item = QTreeWidgetItem([entry.name])
-        item.setIcon(0, icon("warning" if entry.problem else "clock", role="muted"))
+        item.setIcon(0, self._icon("warning" if entry.problem else "clock"))
         item.setData(0, _ID, entry.id)
         item.setData(0, _IS_GROUP, False)
         item.setData(0, _ABSENT, True)
@@ -186,7 +216,7 @@ class LayerTree(QTreeWidget):
     def _layer_item(self, layer: Layer) -> QTreeWidgetItem:
         assert self._scene is not None
         item = QTreeWidgetItem([layer.name])
-        item.setIcon(0, icon(layer_icon(layer), role="muted"))
+        item.setIcon(0, self._icon(self._kind(layer)))
         item.setData(0, _ID, layer.id)
         item.setData(0, _IS_GROUP, False)
         item.setData(1, _SHOWN, self._scene.view(layer.id).visible)
@@ -205,6 +235,7 @@ class LayerTree(QTreeWidget):
         return item
 
     def _refresh_eyes(self) -> None:
+        self._rows.settle()
         if self._scene is None:
             return
         self.blockSignals(True)
@@ -229,6 +260,7 @@ class LayerTree(QTreeWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Toggle the eye under the cursor, else choose."""
+        self._rows.settle()
         item = self.itemAt(event.position().toPoint())
         left = event.button() == Qt.MouseButton.LeftButton
         if item is not None and left and self.columnAt(int(event.position().x())) == 1:
@@ -351,12 +383,19 @@ class LayerTree(QTreeWidget):
 class _EyeDelegate(QStyledItemDelegate):
     """Paints the eye: full when shown, closed and pale when hidden."""
 
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._pictures: dict[tuple[str, str, float], QPixmap] = {}
+
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: object) -> None:
         super().paint(painter, option, index)  # type: ignore[arg-type]
         shown = index.data(_SHOWN)  # type: ignore[attr-defined]
         name, role = ("eye", "muted") if shown else ("eye-off", "disabled")
         ratio = option.widget.devicePixelRatioF() if option.widget else 1.0
-        picture = pixmap(name, 16, role=role, ratio=ratio)
+        key = (name, current_theme().token(role), ratio)
+        if key not in self._pictures:
+            self._pictures[key] = pixmap(name, 16, role=role, ratio=ratio)
+        picture = self._pictures[key]
         box = QRect(0, 0, 16, 16)
         box.moveCenter(option.rect.center())
         painter.drawPixmap(box, picture)

@@ -18,7 +18,7 @@ from plumbline.core.units import format_number
 from plumbline.render.legend import LegendRow, legend_rows
 from plumbline.ui.render_theme import render_theme
 from plumbline.ui_kit.labels import ElidedLabel, label, line
-from plumbline.ui_kit.live import follow, on_language
+from plumbline.ui_kit.live import Soon, follow, on_language
 from plumbline.ui_kit.theme import current_theme
 
 RADIUS = 8
@@ -193,13 +193,14 @@ class Legend(Floating):
         self._grid.setContentsMargins(10, 8, 12, 8)
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(3)
+        self._later = Soon(self, self.refresh)
         on_language(self, self.refresh)
 
     def bind(self, scene: Scene) -> None:
         """Follow another scene."""
         self._scene = scene
         for event in (scene.style_changed, scene.view_changed, scene.tree_changed):
-            follow(self, event, self.refresh)
+            follow(self, event, self._later.ask)
         self.refresh()
 
     def set_more(self, layers: list[tuple[Layer, LayerStyle]]) -> None:
@@ -210,6 +211,7 @@ class Legend(Floating):
 
     def refresh(self) -> None:
         """Show the rows of every visible, coloured layer."""
+        self._later.drop()
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
