@@ -110,8 +110,8 @@ class Actions(QObject):
     def _add_selection(self) -> None:
         window, region, add = self._window, self._window.canvas.region, self._add
         for shape, text, icon, key in (
-            (Shape.BOX, N_("Select by box"), "select-box", "K"),
-            (Shape.LASSO, N_("Select by lasso"), "select-lasso", "Shift+K"),
+            (Shape.BOX, N_("Select by box"), "select-box", "R"),
+            (Shape.LASSO, N_("Select by lasso"), "select-lasso", "Shift+R"),
         ):
             add(f"select.{shape.value}", text, lambda s=shape: self._draw(s), icon, key, True)
         add("select.query", N_("Select, filter and count…"), window.show_query, "filter", "Ctrl+F")
