@@ -18,6 +18,8 @@ import pytest
 import shapely
 
 from plumbline.analysis.kept import kept_results
+from plumbline.core.errors import CancelledError, UserError
+from plumbline.core.feedback import Feedback
 from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import translator
 from plumbline.core.layer import LayerStyle
@@ -27,6 +29,7 @@ from plumbline.core.scene import Record, Scene, Scheme
 from plumbline.demo import project as demo_project
 from plumbline.io.registry import load
 from plumbline.services.project import read_project, snapshot, write_content
+from plumbline.services.report.process import report_in_process
 
 CRS = "EPSG:4549"
 X, Y = 534_000.0, 3_994_000.0
@@ -387,3 +390,27 @@ def test_results_that_were_added_stand_in_the_report(cli: Any, tmp_path: Path) -
     sheets = workbook(out)
     assert sheets["Width of the lane"][1] == ("distance", 7.25, "m", 0.02)
     assert ("lane", "lane.laz", "ab" * 32) in sheets["Inputs"]
+
+
+def test_the_window_writes_what_stands_in_it_by_a_process_of_its_own(tmp_path: Path) -> None:
+    content = replace(read_project(city(tmp_path)), viewpoints=())
+    out = tmp_path / "窗口.html"
+    told: list[str] = []
+    feedback = Feedback(lambda fraction, text: told.append(text))
+    assert report_in_process(content, "城市", out, feedback, "林岳") == out
+    page = out.read_text("utf-8")
+    assert "Two plans" in page
+    assert "城市.plumb.gpkg" in page
+    assert told == ["Writing the report"]
+    broken = replace(content, report=replace(content.report, schemes=("X",)))
+    with pytest.raises(UserError, match="no scheme “X”"):
+        report_in_process(broken, "城市", tmp_path / "no.html", feedback)
+
+
+def test_a_report_that_is_cancelled_ends_its_process(tmp_path: Path) -> None:
+    content = read_project(city(tmp_path))
+    feedback = Feedback()
+    feedback.cancel()
+    with pytest.raises(CancelledError):
+        report_in_process(content, "city", tmp_path / "no.html", feedback)
+    assert not (tmp_path / "no.html").exists()

@@ -14,10 +14,14 @@ from plumbline.api import N_, Scene, tr
 from plumbline.ui.canvas import Mode
 from plumbline.ui.commands import Command, Commands
 from plumbline.ui.region_select import Shape
+from plumbline.ui.report import ask_report
 from plumbline.ui_kit.live import follow
 
 if TYPE_CHECKING:
     from plumbline.ui.main_window import MainWindow
+
+#: Beginnings of the commands that need something in the scene.
+DRAWN = ("view.", "select.", "entities.", "project.picture", "project.report")
 
 
 class Actions(QObject):
@@ -64,6 +68,7 @@ class Actions(QObject):
         add("project.save", N_("Save"), session.save, "save", "Ctrl+S")
         add("project.save_as", N_("Save as…"), session.ask_save_as, "save", "Ctrl+Shift+S")
         add("project.picture", N_("Save picture…"), window.ask_picture, "screenshot", "Ctrl+P")
+        add("project.report", N_("Write the report…"), lambda: ask_report(session), "report")
         add("project.close", N_("Close project"), session.close_project, "close", "Ctrl+W")
         add("project.quit", N_("Quit"), window.close, "", "Ctrl+Q")
         add("edit.undo", N_("Undo"), lambda: window.scene.history.undo(), "undo", "Ctrl+Z")
@@ -217,7 +222,7 @@ class Actions(QObject):
             action.setToolTip(f"{text}: {label} ({keys})" if label else f"{text} ({keys})")
         some = len(scene) > 0
         for command in self.commands:
-            if command.id.startswith(("view.", "select.", "entities.", "project.picture")):
+            if command.id.startswith(DRAWN):
                 self.commands[command.id].setEnabled(some)
         chosen = bool(scene.selection)
         self.commands["view.selection"].setEnabled(chosen)

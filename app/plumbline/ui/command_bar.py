@@ -79,7 +79,8 @@ class CommandBar(QToolBar):
         menu = QMenu(self._project)
         groups = (
             ("project.new", "project.open", "project.demo", "project.add"),
-            ("project.save", "project.save_as", "project.picture", "project.close"),
+            ("project.save", "project.save_as"),
+            ("project.picture", "project.report", "project.close"),
             ("window.scene", "window.table", "window.tasks", "window.messages"),
             ("window.settings", "help.keys", "help.log", "help.about"),
             ("project.quit",),

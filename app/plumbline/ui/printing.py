@@ -23,7 +23,7 @@ from plumbline.services.documents import (
 from plumbline.services.documents.statement import ANALYSIS
 from plumbline.services.documents.writing import check_format
 
-NAMES = {".pdf": "PDF", ".docx": "Word", ".xlsx": "Excel"}
+NAMES = {".pdf": "PDF", ".docx": "Word", ".xlsx": "Excel", ".html": "HTML"}
 
 
 def file_filter() -> str:
