@@ -56,6 +56,11 @@ LIVE_KEY = "live"
 PREVIEW_CELLS = 20_000
 #: Milliseconds between two previews.
 PREVIEW_AFTER = 80
+LIVE_BASE = "live base"
+#: Milliseconds of rest after which the base is drawn too: that draws the whole scene.
+SETTLED = 600
+#: Opacity of the base surface: what stands on it and below it stays in sight.
+BASE_OPACITY = 0.5
 #: Where nothing changes.
 EVEN = "#D8D8D8"
 BASES: Mapping[str, str] = {
@@ -85,7 +90,8 @@ class VolumePanel(AnalysisPanel):
     wanted: ClassVar[tuple[str, ...]] = ("polygon", "area")
 
     def __init__(self, context: ToolContext) -> None:
-        self._timer = QTimer()
+        self._timer, self._settled = QTimer(), QTimer()
+        self._base: Layer | None = None
         super().__init__(context, ANALYSES, title=N_("Volumes"), icon="volume")
 
     def build(self) -> None:
@@ -102,6 +108,10 @@ class VolumePanel(AnalysisPanel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(PREVIEW_AFTER)
         self._timer.timeout.connect(self._preview)
+        self._settled.setParent(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLED)
+        self._settled.timeout.connect(self._show_base)
 
     def editors(self, analysis: str) -> Mapping[str, Callable[[FieldSpec], Editor]]:
         """Let the base and the ground be a word or a layer."""
@@ -206,8 +216,16 @@ class VolumePanel(AnalysisPanel):
         if layer is not None:
             style = self.style_of("difference", layer)
             self.context.canvas.show_layer(LIVE_KEY, layer, style, live=True)
+        self._base = result.layers.get("base")
+        self._settled.start()
         self._live.setText(tr("About {value} on coarse cells", value=headline_text(result)))
         self._live.show()
+
+    def _show_base(self) -> None:
+        """Draw the base of the preview once the hand rests."""
+        if self._base is not None and self.isVisible() and not self._is_current():
+            style = self.style_of("base", self._base)
+            self.context.canvas.show_layer(LIVE_BASE, self._base, style)
 
     def _no_live(self, error: Exception) -> None:
         self._clear_live()
@@ -217,7 +235,10 @@ class VolumePanel(AnalysisPanel):
 
     def _clear_live(self) -> None:
         self._live.hide()
-        self.context.canvas.show_layer(LIVE_KEY, None)
+        self._settled.stop()
+        self._base = None
+        for key in (LIVE_KEY, LIVE_BASE):
+            self.context.canvas.show_layer(key, None)
 
     # -- results ---------------------------------------------------------------------------
 
@@ -255,6 +276,7 @@ class VolumePanel(AnalysisPanel):
     def _show_sheet(self, row: Mapping[str, Any]) -> None:
         if self.view.result is not None:
             self._sheet.show_building(row, self.view.result.tables["buildings"].units)
+            self.scroll_to(self._sheet)
 
     def row_chosen(self, table: str, row: dict[str, Any]) -> None:
         """Go to the building of a row and show its sheet."""
@@ -264,6 +286,8 @@ class VolumePanel(AnalysisPanel):
 
     def style_of(self, name: str, layer: Layer) -> LayerStyle:
         """Return red for what is to be cut and blue for what is to be filled."""
+        if name == "base" and layer.style == LayerStyle():
+            return LayerStyle(opacity=BASE_OPACITY)
         if name != "difference" or layer.style != LayerStyle():
             return layer.style
         assert isinstance(layer.data, GridData)

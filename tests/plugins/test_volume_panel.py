@@ -26,7 +26,7 @@ from plumbline.api import (
 )
 from plumbline.core.i18n import translator
 from plumbline.ui_kit.theme import current_theme
-from plumbline_volume.panel import LIVE_KEY, VolumePanel
+from plumbline_volume.panel import LIVE_BASE, LIVE_KEY, VolumePanel
 from plumbline_volume.words import WORDS
 
 if TYPE_CHECKING:
@@ -92,11 +92,16 @@ def test_the_difference_follows_the_area_while_it_is_drawn(
     assert (key, analysis) == (LIVE_KEY, "volume.polygon")
     # About 20 000 cells in the 1 600 m² of the area.
     assert params["cell_size"] == pytest.approx((1600 / 20_000) ** 0.5)
+    # The base is drawn once the hand rests, and seen through.
+    qtbot.waitUntil(lambda: LIVE_BASE in context.canvas.layers, timeout=5000)
+    assert context.canvas.layers[LIVE_BASE][1].opacity < 1
     asked = len(context.previews)
     context.canvas.drag_handle(0, X - 30, Y - 30, 10.0)
     qtbot.waitUntil(lambda: len(context.previews) > asked, timeout=5000)
     panel.run()
     assert LIVE_KEY not in context.canvas.layers
+    assert LIVE_BASE not in context.canvas.layers
+    assert context.canvas.layers["result.base"][1].opacity < 1
     assert not panel._live.isVisible()
 
 
