@@ -79,6 +79,7 @@ class Views:
         while len(self) < len(wanted):
             self._add(wanted[len(self)])
         for view, scheme in zip(self, wanted or [None], strict=True):
+            view.tiles.share = 1 / len(self)
             if view.scheme != scheme:
                 view.show_scheme(scheme)
         if self.current not in list(self):

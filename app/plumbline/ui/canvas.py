@@ -88,7 +88,7 @@ class Canvas(QWidget):
         self.habits = NavigationSettings()
         self._measure_color = ""
         self._quality: tuple[str, int] | None = None
-        self._tiles = TileFeed(lambda: self.views, self)
+        self.tiles = TileFeed(lambda: self.views, self)
         self.views = self._make_views(scene)
         self._make_overlays()
         self.aim = Aim(self)
@@ -146,7 +146,7 @@ class Canvas(QWidget):
         """Release everything that belongs to VTK; the canvas cannot be used afterwards."""
         for timer in (self._rest, self._hover, self._step, self._ease):
             timer.stop()
-        self._tiles.stop()
+        self.tiles.stop()
         self._closed = True
         self.views.close()
         self.interactor.close()
@@ -172,7 +172,7 @@ class Canvas(QWidget):
             prepare_async=self._prepare_async,
             request_render=self.interactor.render,
             pixel_ratio=self.devicePixelRatioF(),
-            wake=self._tiles.wake,
+            wake=self.tiles.wake,
             renderer=renderer,
             scheme=scheme,
         )
@@ -567,7 +567,7 @@ class Canvas(QWidget):
 
     def _drawn(self, seconds: float) -> None:
         self.frame_drawn.emit(seconds)
-        self._tiles.note_frame(seconds)
+        self.tiles.note_frame(seconds)
         self.navigation.set_north(self.view.north_angle())
 
     def _theme_changed(self) -> None:

@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
         canvas.menu_requested.connect(self._canvas_menu)
         canvas.cursor_moved.connect(self.status.show_position)
         canvas.frame_drawn.connect(self.status.show_frame_time)
+        canvas.tiles.noted.connect(session.notifier.warning)
         canvas.navigation.north_requested.connect(canvas.turn_north)
         tree = self.tree
         tree.zoom_requested.connect(self.zoom_to_layer)

@@ -21,6 +21,8 @@ class TileFeed(QObject):
         Returns the views, which may be others over time.
     """
 
+    #: A sentence about what was left out of a tree.
+    noted = Signal(str)
     _woken = Signal()
 
     def __init__(self, views: Callable[[], Iterable[SceneView]], parent: QObject) -> None:
@@ -52,6 +54,9 @@ class TileFeed(QObject):
             self._timer.start()
 
     def _feed(self) -> None:
-        again = [view.stream() for view in self._views()]
+        views = list(self._views())
+        again = [view.stream() for view in views]
+        for note in views[0].tiles.notes():  # all views read the same trees
+            self.noted.emit(note)
         if any(again):
             self._plan()

@@ -69,6 +69,8 @@ class TileLayers:
         self._frames = 0
         #: Metres of error that are good enough everywhere; inf: what is good on the screen.
         self.error = math.inf
+        #: Share of the budget: several views of one window share it.
+        self.share = 1.0
 
     # -- layers ------------------------------------------------------------------------------
 
@@ -141,6 +143,8 @@ class TileLayers:
             if all(layer is not one for one, _ in visible):
                 layer.hide()
         self._touch()
+        self.uploaded.room_for(0.0, _is_needed, self._release)
+        self.decoded.room_for(0.0, _is_needed, self._drop)
         self._upload(*(MOVING_UPLOAD if moving else RESTING_UPLOAD))
         changed = [layer.finish(opacity, moving) for layer, opacity in visible]
         self._want()
@@ -184,24 +188,25 @@ class TileLayers:
 
     def _set_limits(self) -> None:
         budget = self._budget()
-        self.decoded.limit, self.uploaded.limit = budget.tile_memory, budget.tile_upload
+        self.decoded.limit = budget.tile_memory * self.share
+        self.uploaded.limit = budget.tile_upload * self.share
         if self._pace is None or self._pace.most != budget.tile_triangles:
             self._pace = Pace(budget.moving_triangles, budget.tile_triangles)
 
     def _limits_of(self, layer: TileLayer, count: int, moving: bool) -> Limits:
         budget, request = self._budget(), layer.dress.request
-        triangles = float(budget.tile_triangles)
+        triangles = budget.tile_triangles * self.share
         if is_cloud(request.layer.data):
-            triangles = budget.points * POINT
+            triangles = budget.points * POINT * self.share
         if moving and self._pace is not None:
             triangles = min(triangles, self._pace.triangles)
-        share = PICTURE * self._squeeze / count
+        part = PICTURE * self._squeeze / count
         return Limits(
             pixels=pixels_for(request),
             error=self.error,
             triangles=triangles / count if math.isinf(self.error) else math.inf,
-            decoded=budget.tile_memory * share,
-            uploaded=budget.tile_upload * share,
+            decoded=self.decoded.limit * part,
+            uploaded=self.uploaded.limit * part,
             guess=math.isinf(self.error),
         )
 
