@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import shapely
 
-from plumbline.core.data import Element, MeshData, PointCloudData, VectorData
+from plumbline.core.data import Element, MeshData, VectorData
 from plumbline.geometry.masking import (
     area_of,
-    cleared_cloud,
-    cleared_content,
     cleared_mesh,
     cleared_pixels,
     clearing_around,
     footprint_of,
+    standing_points,
 )
 
 SQUARE = ((2.0, 2.0), (6.0, 2.0), (6.0, 6.0), (2.0, 6.0))
@@ -56,17 +55,12 @@ def test_what_an_area_does_not_touch_is_not_copied() -> None:
     mesh = sheet()
     away = area_of([(tuple((x + 100, y) for x, y in SQUARE),)])
     assert cleared_mesh(mesh, away) is mesh
-    assert cleared_content(mesh, None) is mesh
-    cloud = PointCloudData(mesh.vertices)
-    assert cleared_content(cloud, away) is cloud
 
 
 def test_a_cloud_loses_the_points_above_the_area() -> None:
     points = np.array([[4, 4, 50.0], [1, 1, 0], [2.5, 4, -3], [4, 2.5, 9], [7, 7, 1]])
-    data = PointCloudData(points, {"classification": np.arange(5, dtype=np.uint8)})
-    rest = cleared_cloud(data, area_of([(SQUARE, HOLE)]))
-    assert rest.attributes["classification"].tolist() == [0, 1, 4]
-    np.testing.assert_array_equal(rest.points, points[[0, 1, 4]])
+    kept = standing_points(points, area_of([(SQUARE, HOLE)]))
+    assert np.flatnonzero(kept).tolist() == [0, 1, 4]
 
 
 def test_pixels_are_those_with_their_centre_inside() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.data import FloatArray, MeshData, PointCloudData
+from plumbline.core.data import FloatArray, MeshData
 from plumbline.geometry.prism import part_above, points_above
 
 if TYPE_CHECKING:
@@ -89,27 +89,6 @@ def standing_points(points: FloatArray, area: shapely.MultiPolygon) -> NDArray[n
     if not area.is_empty:
         kept[points_above(points, area)] = False
     return kept
-
-
-def cleared_cloud(data: PointCloudData, area: shapely.MultiPolygon) -> PointCloudData:
-    """Return a cloud without the points above an area; the cloud itself where there are none."""
-    kept = standing_points(data.points, area)
-    if kept.all():
-        return data
-    return PointCloudData(
-        data.points[kept], {name: values[kept] for name, values in data.attributes.items()}
-    )
-
-
-def cleared_content(
-    data: MeshData | PointCloudData, area: shapely.MultiPolygon | None
-) -> MeshData | PointCloudData:
-    """Return what a scheme leaves of a tile or a layer; for each tile as it arrives."""
-    if area is None:
-        return data
-    if isinstance(data, MeshData):
-        return cleared_mesh(data, area)
-    return cleared_cloud(data, area)
 
 
 def cleared_pixels(

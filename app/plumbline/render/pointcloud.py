@@ -20,9 +20,10 @@ def prepare(request: Request) -> Prepared:
     data = request.layer.data
     assert isinstance(data, PointCloudData)
     order = np.random.default_rng(0).permutation(len(data.points))
+    standing = np.arange(len(data.points))
     if request.mask is not None:
-        # Ids of points are places in the whole cloud: all stay, fewer are shown.
-        order = order[standing_points(data.points, request.mask)[order]]
+        there = standing_points(data.points, request.mask)
+        order, standing = order[there[order]], standing[there]
     shown = order[: request.budget.points]
     style = request.style
     part = Part(
@@ -34,7 +35,13 @@ def prepare(request: Request) -> Prepared:
         spacing=spacing_of(data.points[:, :2], len(shown)),
     )
     # All points can be picked, also those that are too many to draw.
-    target = Target(PointSet(data.points, max(style.point_size / 2, 1.5)), entity=str)
+    # Ids are places in the whole cloud, also where a scheme leaves a part of it.
+    left = data.points if len(standing) == len(data.points) else data.points[standing]
+    target = Target(
+        PointSet(left, max(style.point_size / 2, 1.5)),
+        entity=lambda n: str(standing[n]),
+        primitive=lambda n: int(standing[n]),
+    )
 
     def rows(ids: Iterable[str]) -> NDArray[np.intp]:
         index = np.array([int(i) for i in ids if i.isdigit()], dtype=np.intp)
