@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import shapely
 
-from plumbline.core.data import VectorData
+from plumbline.core.data import Element, MeshData, VectorData
 from plumbline.core.layer import Layer, LayerKind, LayerStyle
 from plumbline.render.legend import legend_rows
+from plumbline.render.mesh import prepare as prepare_mesh
 from plumbline.render.parts import Request
 from plumbline.render.tubes import SIDES, Tubes, tubes
 from plumbline.render.vector import feature_colors, prepare
@@ -90,3 +91,31 @@ def test_classes_colour_features_and_the_legend_alike() -> None:
     # A number equal to a break belongs to the class above it.
     assert colors[:3] == [rows["< 10"], rows["10 – 20"], rows["≥ 20"]]
     assert colors[3] not in rows.values()
+
+
+def test_elements_of_a_model_are_themed_like_features() -> None:
+    heights = (3.0, 10.0, 25.0, None)
+    elements = [
+        Element(f"e{n}", properties={"a": {"h": h, "use": use} if h else {"use": use}})
+        for n, (h, use) in enumerate(zip(heights, ("flat", "shop", "flat", None), strict=True))
+    ]
+    points = np.array([(n + dx, dy, 0.0) for n in range(4) for dx, dy in ((0, 0), (1, 0), (0, 1))])
+    triangles = np.arange(12, dtype=np.int32).reshape(-1, 3)
+    data = MeshData(
+        points, triangles, elements=elements, element_index=np.arange(4, dtype=np.int32)
+    )
+    style = LayerStyle(color_by="attribute", attribute="h", breaks=(10.0, 20.0))
+    layer = Layer("city", "City", LayerKind.MESH, data, style=style)
+    rows = {row.text: row.color for row in legend_rows(layer, style) if row.color}
+    drawn = prepare_mesh(Request(layer, style)).parts[0].colors
+    assert drawn is not None
+    colors = ["#" + bytes(c[:3]).hex() for c in drawn]
+    assert colors[:3] == [rows["< 10"], rows["10 – 20"], rows["≥ 20"]]
+    assert colors[3] not in rows.values()
+    style = LayerStyle(color_by="attribute", attribute="use")
+    rows = {row.text: row.color for row in legend_rows(layer, style) if row.color}
+    drawn = prepare_mesh(Request(layer, style)).parts[0].colors
+    assert drawn is not None
+    colors = ["#" + bytes(c[:3]).hex() for c in drawn]
+    assert colors[:3] == [rows["flat"], rows["shop"], rows["flat"]]
+    assert set(rows) == {"flat", "shop"}

@@ -18,6 +18,7 @@ from plumbline.core.units import format_number
 from plumbline.render.colors import categories, classes, palette
 from plumbline.render.scales import STEPS, scale_of
 from plumbline.render.theme import LIGHT, RenderTheme
+from plumbline.render.themes import element_legend
 
 #: ASPRS standard point classes (LAS 1.4 R15, table 17).
 CLASS_NAMES = {
@@ -61,6 +62,10 @@ def legend_rows(layer: Layer, style: LayerStyle, theme: RenderTheme = LIGHT) -> 
         if numbers is not None:
             heading = tr(style.legend or style.attribute)
             return _numbers(np.asarray(numbers), heading, style, theme)
+    if isinstance(layer.data, MeshData) and style.color_by == "attribute" and style.attribute:
+        rows = element_legend(layer.data, style, theme)
+        above = [LegendRow(tr(style.legend or style.attribute), "")] if rows else []
+        return above + [LegendRow(name, color) for name, color in rows]
     return []
 
 

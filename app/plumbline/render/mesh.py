@@ -17,6 +17,7 @@ from plumbline.render.colors import categories, palette, rgb8
 from plumbline.render.parts import Part, Prepared, Request, Target
 from plumbline.render.scales import scale_of
 from plumbline.render.snapping import mesh_snaps
+from plumbline.render.themes import element_colors
 
 
 def prepare(request: Request) -> Prepared:
@@ -134,6 +135,9 @@ def _painted(request: Request, data: MeshData, chosen: NDArray[np.intp]) -> Part
         part.cell_colors = part.data = True
     elif by == "elevation":
         part.colors = palette(style.palette, data.vertices[used, 2], style.value_range)
+    elif by == "attribute" and style.attribute and data.element_index is not None:
+        table = element_colors(data, style, request.theme)
+        part.colors, part.cell_colors = table[data.element_index[chosen]], True
     elif by in ("class", "attribute") and data.element_index is not None and data.elements:
         names = [element.cls for element in data.elements] + [""]
         table = categories(names, style.class_colors, request.theme.categorical)

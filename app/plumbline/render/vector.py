@@ -266,8 +266,16 @@ class _Vector:
             )
         )
         self._add_target(TriangleSet(shape.points, shape.cells), shape, solid=True)
+        # From afar a tube is thinner than a pixel: its axis stays to be seen, and to be hit.
+        cells = np.arange(2 * len(first)).reshape(-1, 2)
+        axis = _Shape(ends.reshape(-1, 3), cells, feature[owner[first]], False)
+        width = self.request.style.line_width
+        self._show_lines(axis, self.colors, width, draped=False)
+        self._add_target(SegmentSet(ends, width / 2 + REACH), axis, solid=False)
 
-    def _show_lines(self, shape: _Shape, colors: NDArray[np.uint8], width: float) -> None:
+    def _show_lines(
+        self, shape: _Shape, colors: NDArray[np.uint8], width: float, *, draped: bool = True
+    ) -> None:
         self.prepared.parts.append(
             Part(
                 points=self.request.local32(shape.points),
@@ -275,7 +283,7 @@ class _Vector:
                 colors=colors[shape.owner],
                 cell_colors=True,
                 lit=False,
-                draped=True,
+                draped=draped,
                 size=width,
             )
         )

@@ -35,7 +35,7 @@ from plumbline.core.units import group_digits
 from plumbline.services.project import accept_source
 from plumbline.services.project.content import CHANGED_FROM
 from plumbline.ui.attributes import value_text
-from plumbline.ui.theme_fields import add_theme, add_tubes
+from plumbline.ui.theme_fields import add_elements, add_theme, add_tubes, numbers_of
 from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
@@ -104,7 +104,8 @@ def color_modes(layer: Layer) -> list[str]:
     if isinstance(layer.data, GridData):
         return ["auto", "class", "solid"]
     computed = ["scalar"] if isinstance(layer.data, MeshData) and layer.data.scalars else []
-    return ["auto", *computed, "texture", "material", "solid", "elevation"]
+    themed = ["attribute"] if isinstance(layer.data, MeshData) and layer.data.elements else []
+    return ["auto", *computed, *themed, "texture", "material", "solid", "elevation"]
 
 
 class LayerPanel(Panel):
@@ -172,6 +173,8 @@ class LayerPanel(Panel):
             form.addRow(tr("Colour by"), self._combo(names, style.color_by, "color_by"))
         if isinstance(layer.data, VectorData):
             self._fill_vector(form, layer.data)
+        if isinstance(layer.data, MeshData) and layer.kind == LayerKind.MESH:
+            add_elements(form, style, layer.data, self._set)
         if isinstance(layer.data, MeshData) and layer.data.scalars:
             names = [(name, tr(name)) for name in layer.data.scalars]
             form.addRow(tr("Computed value"), self._combo(names, style.attribute, "attribute"))
@@ -198,7 +201,7 @@ class LayerPanel(Panel):
             tr("Attribute"),
             self._combo(none + [(c, c) for c in columns], style.attribute, "attribute"),
         )
-        add_theme(form, style, data, self._set)
+        add_theme(form, style, numbers_of(data, style.attribute), self._set)
         types = set(frame.geom_type.dropna())
         if any("Polygon" in t for t in types):
             choices = none + [(c, c) for c in numbers]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from PySide6.QtWidgets import QFormLayout, QSpinBox
 
-from plumbline.api import N_, LayerStyle, VectorData, tr
+from plumbline.api import N_, LayerStyle, MeshData, VectorData, tr
 from plumbline.core.classify import METHODS, MOST_CLASSES, class_breaks
 from plumbline.core.data import FloatArray
+from plumbline.render.themes import as_numbers, element_values
 from plumbline.ui_kit.fields import ComboBox, inset
 
 #: Palettes that survive colour blindness and print, by their names in matplotlib.
@@ -26,15 +27,18 @@ CLASSES = 5
 Change = Callable[..., None]
 
 
-def add_theme(form: QFormLayout, style: LayerStyle, data: VectorData, change: Change) -> None:
+def add_theme(
+    form: QFormLayout, style: LayerStyle, numbers: FloatArray | None, change: Change
+) -> None:
     """Add the fields that say how the numbers of the style's attribute become colours.
 
     Parameters
     ----------
+    numbers : (N,) float64, optional
+        Of the attribute; what is none has no classes.
     change : callable
         Sets fields of the style by name.
     """
-    numbers = numbers_of(data, style.attribute)
     if numbers is None or style.color_by != "attribute":
         return
     now = method_of(numbers, style.breaks)
@@ -71,8 +75,10 @@ def add_theme(form: QFormLayout, style: LayerStyle, data: VectorData, change: Ch
     form.addRow(tr("Palette"), palette)
 
 
-def numbers_of(data: VectorData, column: str) -> FloatArray | None:
-    """Return an attribute as numbers, None where it holds something else."""
+def numbers_of(data: VectorData | MeshData, column: str) -> FloatArray | None:
+    """Return an attribute of features or elements as numbers, None where it holds others."""
+    if isinstance(data, MeshData):
+        return as_numbers(element_values(data, column))
     frame = data.features
     if column not in frame.columns or frame[column].dtype.kind not in "iuf":
         return None
@@ -90,6 +96,28 @@ def method_of(numbers: FloatArray, breaks: tuple[float, ...]) -> str | None:
             if class_breaks(numbers, method, count) == breaks:
                 return method
     return None
+
+
+def add_elements(form: QFormLayout, style: LayerStyle, data: MeshData, change: Change) -> None:
+    """Add the fields that colour the elements of a model by an attribute of theirs."""
+    groups = (group for element in data.elements for group in element.properties.values())
+    names = list(dict.fromkeys(name for group in groups for name in group))
+    if not names:
+        return
+    attribute = ComboBox()
+    attribute.set_choices([("", tr("None")), *((name, name) for name in names)])
+    by = style.attribute if style.color_by == "attribute" else ""
+    attribute.setCurrentIndex(max(0, attribute.findData(by)))
+
+    def take() -> None:
+        name = attribute.currentData()
+        mode = "attribute" if name else "auto"
+        change(attribute=name, color_by=mode, breaks=(), class_colors={})
+
+    attribute.currentIndexChanged.connect(lambda _n: take())
+    form.addRow(tr("Attribute"), attribute)
+    if by:
+        add_theme(form, style, numbers_of(data, by), change)
 
 
 def add_tubes(form: QFormLayout, style: LayerStyle, data: VectorData, change: Change) -> None:
