@@ -60,6 +60,8 @@ OFF_FACE = 0.02
 BLOCKERS = 5
 #: For which a picture of an animation stands, seconds.
 PICTURE = 0.1
+#: Layers of hours of sun: of a request, and of two schemes.
+PAINTED = ("hours", "before", "after")
 #: Hours at which colours change: those that codes ask for, where no pack says its own; more sun.
 CODES, ABOVE = (1.0, 2.0, 3.0), (4.0, 6.0)
 #: Longitudes in which clocks show Beijing time although the sun may differ.
@@ -413,8 +415,10 @@ class SunlightPanel(AnalysisPanel):
     def _breaks(self) -> tuple[float, ...]:
         """Return where colours of hours change: at what the pack asks for, and above."""
         result = self.view.result
-        pack = result.params.get("pack") if result is not None else None
-        asked = _thresholds(pack or self.form.values().get("pack") or "") or CODES
+        params = result.params if result is not None else self.form.values()
+        request = params.get("request")
+        pack = (request if isinstance(request, dict) else params).get("pack")
+        asked = _thresholds(pack or "") or CODES
         return (*asked, *(hours for hours in ABOVE if hours > asked[-1]))
 
     def style_of(self, name: str, layer: Layer) -> LayerStyle:
@@ -428,7 +432,7 @@ class SunlightPanel(AnalysisPanel):
                 class_colors={"1": colors.lit, "0": colors.shade},
                 class_names={"1": N_("Lit"), "0": N_("Shaded")},
             )
-        if name == "hours":
+        if name in PAINTED:
             return LayerStyle(breaks=self._breaks(), legend=N_("Hours of sun (h)"))
         return layer.style
 

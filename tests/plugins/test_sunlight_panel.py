@@ -17,7 +17,15 @@ from PySide6.QtWidgets import QApplication
 from sightline_scenes import X, Y, bodies, box
 from tool_context import FakeContext
 
-from plumbline.api import Georeference, Scene, SunlightPack, load_pack
+from plumbline.api import (
+    Georeference,
+    GridData,
+    Layer,
+    LayerKind,
+    Scene,
+    SunlightPack,
+    load_pack,
+)
 from plumbline.core.i18n import translator
 from plumbline.ui_kit.time_bar import clock_text
 from plumbline_sunlight.panel import SunlightPanel
@@ -229,3 +237,8 @@ def test_colours_of_hours_cut_where_the_pack_asks(panel: SunlightPanel) -> None:
     assert set(panel._breaks()) == asked | {hours for hours in (4, 6) if hours > max(asked)}
     panel.form.set_values({"pack": None})
     assert panel._breaks() == (1, 2, 3, 4, 6)
+    layer = Layer(
+        "after", "After", LayerKind.RASTER, GridData(np.ones((2, 2)), (1, 0, X, 0, -1, Y))
+    )
+    assert panel.style_of("after", layer).breaks == (1, 2, 3, 4, 6)
+    assert panel.style_of("change", layer).breaks == ()
