@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from plumbline.cli.common import source_path
 from plumbline.cli.main import main
 from plumbline.io.writers import write_ply
 
@@ -60,3 +61,12 @@ def test_absurd_widths_are_refused(tmp_path: Path, width: str) -> None:
         main(["tile", str(tmp_path / "a.ply"), "--out", str(tmp_path / "o"), f"--width={width}"])
         == 2
     )
+
+
+def test_an_address_becomes_a_shortcut(tmp_path: Path) -> None:
+    path = source_path("http://10.1.2.3:8080/city/tileset.json?key=a")
+    assert path.name == "10.1.2.3_8080_city.url"
+    assert "URL=http://10.1.2.3:8080/city/tileset.json?key=a" in path.read_text(encoding="utf-8")
+    assert source_path(str(tmp_path / "a.obj")) == tmp_path / "a.obj"
+    # Nothing answers there: what was asked for cannot be read.
+    assert main(["info", "http://127.0.0.1:9/city/tileset.json"]) == 3

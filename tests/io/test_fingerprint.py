@@ -101,3 +101,12 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     before = fingerprint(index, "osgb")
     (secret / "s.osgb").write_bytes(b"after it")
     assert fingerprint(index, "osgb") == before
+
+
+def test_a_tile_stands_for_its_production(tmp_path: Path) -> None:
+    """Without metadata a production is opened by its first tile."""
+    production(tmp_path / "a")
+    first = tmp_path / "a/Data/Tile_0/Tile_0.osgb"
+    before = fingerprint(first, "osgb")
+    (tmp_path / "a/Data/Tile_2/Tile_2.osgb").write_bytes(b"other")
+    assert fingerprint(first, "osgb") != before

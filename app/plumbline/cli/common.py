@@ -36,6 +36,14 @@ def key_value(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
+def source_path(text: str) -> Path:
+    """Return the path that a user named; for an address, that of a shortcut to it."""
+    from plumbline.io.address import is_address, shortcut
+    from plumbline.services.paths import tiles_folders
+
+    return shortcut(text, tiles_folders()) if is_address(text) else Path(text).expanduser()
+
+
 def is_project(path: Path) -> bool:
     """Tell whether a path names a project."""
     return path.name.lower().endswith(PROJECT_SUFFIX)
@@ -244,5 +252,5 @@ def one_layer_each(pairs: Sequence[str]) -> list[tuple[str, Path]]:
                 tr("The layer id “{id}” is given twice.", id=layer_id),
                 tr("Give each file an id of its own."),
             )
-        found[layer_id.strip()] = Path(file)
+        found[layer_id.strip()] = source_path(file)
     return list(found.items())

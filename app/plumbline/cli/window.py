@@ -17,6 +17,7 @@ from plumbline.cli.common import (
     is_project,
     scene_of_files,
     scene_of_project,
+    source_path,
 )
 from plumbline.cli.main import Command
 from plumbline.core.cloud_tree import tree_of
@@ -39,7 +40,7 @@ def add_open(parser: argparse.ArgumentParser) -> None:
 
 def open_window(command: Command) -> None:
     """Open the window and stay until it is closed."""
-    paths = [Path(path).expanduser().absolute() for path in command.options.paths]
+    paths = [source_path(path).absolute() for path in command.options.paths]
     for path in paths:
         if not path.exists():
             raise InputError(
@@ -162,7 +163,7 @@ def _tell_tiles(scene: Scene, tiles: Settled, command: Command) -> None:
 
 
 def _scene(command: Command) -> tuple[Scene, Camera | None]:
-    paths = [Path(path) for path in command.options.paths]
+    paths = [source_path(path) for path in command.options.paths]
     projects = [path for path in paths if is_project(path)]
     if projects and len(paths) > 1:
         raise UsageError(

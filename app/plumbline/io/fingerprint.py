@@ -67,14 +67,19 @@ def _samples(path: Path) -> hashlib._Hash:
 
 
 def _folder(path: Path) -> hashlib._Hash:
-    """Return the hash of the list of files beside and below an index, of it, and of samples."""
+    """Return the hash of the list of files beside and below an index, of it, and of samples.
+
+    A tile of a production stands for all of them: they may be opened by it.
+    """
+    inside = path.suffix.lower() == ".osgb" and path.parents[1].name == "Data"
+    root = path.parents[1] if inside else path.parent
     found = hashlib.sha256(path.read_bytes())
-    listed = sorted(_files(path.parent))
+    listed = sorted(_files(root))
     for name, size in listed:
         found.update(f"{name}\0{size}\n".encode())
     step = max(1, len(listed) // SAMPLED_FILES)
     for name, _ in listed[::step]:
-        with (path.parent / name).open("rb") as stream:
+        with (root / name).open("rb") as stream:
             found.update(stream.read(SAMPLE))
     return found
 
