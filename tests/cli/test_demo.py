@@ -78,6 +78,8 @@ class Texts(HTMLParser):
         self.texts.append(data)
 
 
+# Every analysis there is: minutes where the machine has other things to do.
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("without_vtk", "short_report")
 def test_the_demo_runs_without_a_window(cli: Any, folder: Path) -> None:
     done = cli("demo", "--out", folder, "--no-open", "--json")

@@ -264,6 +264,7 @@ def test_what_the_command_lacks_is_said(cli: Any, tmp_path: Path) -> None:
     assert cli("report", city(tmp_path), "--out", tmp_path / "r.odt").code == 2
 
 
+@pytest.mark.timeout(900)
 def test_the_demos_report_follows_from_its_truth(
     cli: Any, demo_district: Path, tmp_path: Path
 ) -> None:
@@ -319,6 +320,7 @@ def test_the_demos_report_follows_from_its_truth(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1800)
 def test_the_demos_whole_plan_has_no_gaps(cli: Any, demo_district: Path, tmp_path: Path) -> None:
     (tmp_path / demo_project.DISTRICT).symlink_to(demo_district, target_is_directory=True)
     (tmp_path / "district.version").write_text(demo_project.generator_version())
