@@ -196,7 +196,7 @@ def test_memory_stays_below_its_limits_in_a_flight() -> None:
     source = City(12, cells=64, corner=(PLACE[0], PLACE[1]))
     scene = new_scene()
     scene.add(layer_of(source.data()))
-    limit = 8 << 20
+    limit = 4 << 20
     budget = replace(SOFTWARE, tile_memory=limit, tile_upload=limit, tile_triangles=400_000)
     with viewing(scene, budget=budget, request_render=lambda: None) as view:
         for step in range(12):

@@ -67,6 +67,8 @@ class TileLayers:
         self._pace: Pace | None = None
         self._squeeze = 1.0
         self._frames = 0
+        #: Frames since the picture was complete.
+        self._rests = 0
         #: Metres of error that are good enough everywhere; inf: what is good on the screen.
         self.error = math.inf
         #: Share of the budget: several views of one window share it.
@@ -161,8 +163,13 @@ class TileLayers:
 
     @property
     def waiting(self) -> bool:
-        """Whether something was read that the picture needs and the last frame could not take."""
-        return any(layer.needs(node) for layer, node in self._waiting)
+        """Whether the next frame has something to do though nothing new was read.
+
+        Something that the picture needs was read and could not be taken yet, or the picture is
+        complete and what the next movement needs can be read.
+        """
+        rests = self._rests == 1
+        return rests or any(layer.needs(node) for layer, node in self._waiting)
 
     @property
     def cost(self) -> float:
@@ -301,7 +308,9 @@ class TileLayers:
             for node in layer.stale:
                 if (job := self._job(layer, Want(-math.inf, node.name, node))) is not None:
                     jobs.append((-math.inf, node.name, job))
-        if not jobs and self.decoded.total < AHEAD * self.decoded.limit:
+        # A complete picture is drawn first: reading ahead would only slow that down.
+        self._rests = self._rests + 1 if self.complete and self._layers else 0
+        if not jobs and self._rests > 1 and self.decoded.total < AHEAD * self.decoded.limit:
             jobs = list(self._ahead())
         jobs.sort(key=lambda one: one[:2])
         self._loader.want([job for _, _, job in jobs[:MOST_JOBS]])
