@@ -151,7 +151,7 @@ def test_a_moving_camera_sees_an_even_sample_of_points() -> None:
     from plumbline.render.theme import SOFTWARE
 
     with viewing(scene, budget=replace(SOFTWARE, moving_points=3000)) as view:
-        (drawn,) = view._shown["cloud"].drawn
+        (drawn,) = view.layers.shown["cloud"].drawn
         total = drawn.actor.GetMapper().GetInput().GetNumberOfPoints()
         view.begin_interaction()
         sample = drawn.actor.GetMapper().GetInput()
@@ -203,7 +203,7 @@ def test_terrain_lies_at_its_heights(tmp_path: Path) -> None:
     scene = new_scene()
     scene.add(terrain_layer(tmp_path))
     with viewing(scene) as view:
-        (drawn,) = view._shown["terrain"].drawn
+        (drawn,) = view.layers.shown["terrain"].drawn
         points = drawn.part.points.astype(np.float64)
         inner = points[(points[:, 0] > 5) & (points[:, 0] < 395)]
         assert np.abs(hills(inner[:, 0], inner[:, 1]) - inner[:, 2]).max() < 1e-3
@@ -252,7 +252,8 @@ def test_polygons_follow_the_ground(tmp_path: Path) -> None:
     park = shapely.box(40, 40, 260, 300)
     scene.add(vector_layer("park", [park], color="#ff0000"))
     with viewing(scene) as view:
-        faces = next(d.part for d in view._shown["park"].drawn if d.part.triangles is not None)
+        drawn = view.layers.shown["park"].drawn
+        faces = next(d.part for d in drawn if d.part.triangles is not None)
         corners = faces.points.astype(np.float64)[faces.triangles]
         middle = corners.mean(axis=1)
         departure = np.abs(hills(middle[:, 0], middle[:, 1]) - middle[:, 2])

@@ -100,7 +100,7 @@ def test_terrain_below_a_full_photograph_is_not_drawn_twice(tmp_path: Path) -> N
     scene.add(terrain_layer(tmp_path))
     scene.add(image_layer(tmp_path, np.full((3, 100, 100), 120, np.uint8), 4.0))
     with viewing(scene) as view:
-        (terrain,) = view._shown["terrain"].drawn
+        (terrain,) = view.layers.shown["terrain"].drawn
         assert not terrain.actor.GetVisibility()
         scene.set_view("image", opacity=0.5)
         assert terrain.actor.GetVisibility()
@@ -169,7 +169,7 @@ def test_preparing_elsewhere_keeps_only_the_last_result() -> None:
         scene.add(boxes_layer())
         scene.set_style("boxes", LayerStyle(color_by="solid", color="#ff0000"))
         assert len(waiting) == 2
-        assert not view._shown["boxes"].drawn
+        assert not view.layers.shown["boxes"].drawn
         (old, old_done), (new, new_done) = waiting
         new_done(new())
         count = actors(view)
@@ -182,7 +182,7 @@ def test_preparing_elsewhere_keeps_only_the_last_result() -> None:
         scene.remove("boxes")
         work, done = waiting[-1]
         done(work())
-        assert "boxes" not in view._shown
+        assert "boxes" not in view.layers.shown
 
 
 def test_renders_are_left_to_the_window_when_it_asks() -> None:
@@ -268,7 +268,7 @@ def test_closing_leaves_nothing_behind() -> None:
     view = SceneView(plotter, scene, THEME)
     scene.set_records([Record("m", "m", {}, {}, ((0, 0, 0), (1, 1, 1)), "x")])
     view.set_preview([(0, 0, 0), (1, 0, 0)], "y")
-    layer_actors = [weakref.ref(d.actor) for d in view._shown["boxes"].drawn]
+    layer_actors = [weakref.ref(d.actor) for d in view.layers.shown["boxes"].drawn]
     view.close()
     assert plotter.renderer.GetViewProps().GetNumberOfItems() == before
     scene.add(boxes_layer("later"))
@@ -287,9 +287,9 @@ def test_hidden_layers_cost_nothing_until_they_are_shown() -> None:
     scene.add(boxes_layer(), view=LayerView(visible=False))
     with viewing(scene) as view:
         view.set_camera(above(5, 5))
-        assert not view._shown["boxes"].drawn
+        assert not view.layers.shown["boxes"].drawn
         scene.set_style("boxes", LayerStyle(color_by="solid", color="#ff0000"))
-        assert not view._shown["boxes"].drawn
+        assert not view.layers.shown["boxes"].drawn
         scene.set_view("boxes", visible=True)
         r, g, _ = color_at(view, *pixel(view, PLACE + (5, 5, 10)))
         assert r > 4 * g
@@ -328,7 +328,7 @@ def test_what_cannot_be_read_is_said_and_keeps_nobody_waiting(tmp_path: Path) ->
             done(result)
         work, done = waiting.pop()
         done(work())
-        assert view._shown["park"].drawn
+        assert view.layers.shown["park"].drawn
 
 
 def test_names_are_written_once_and_never_over_each_other() -> None:
@@ -339,7 +339,7 @@ def test_names_are_written_once_and_never_over_each_other() -> None:
     scene.add(vector_layer("plan", [*shapes, *crowd], {"名称": titles}, label="名称"))
     with viewing(scene) as view:
         view.set_camera(above(20, 15))
-        assert [label.text for label in view._shown["plan"].prepared.labels] == [
+        assert [label.text for label in view.layers.shown["plan"].prepared.labels] == [
             "学校 A",
             "Road",
             "tree",

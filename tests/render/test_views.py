@@ -104,11 +104,11 @@ def test_behind_a_curtain_both_show_one_picture(views: Views) -> None:
 def test_going_back_to_a_scheme_shows_what_was_prepared(views: Views) -> None:
     view = views.main
     view.show_scheme("A")
-    first = [drawn.actor for drawn in view._shown["roof"].drawn]
+    first = [drawn.actor for drawn in view.layers.shown["roof"].drawn]
     view.show_scheme("B")
-    assert [drawn.actor for drawn in view._shown["roof"].drawn] != first
+    assert [drawn.actor for drawn in view.layers.shown["roof"].drawn] != first
     view.show_scheme("A")
-    assert [drawn.actor for drawn in view._shown["roof"].drawn] == first
+    assert [drawn.actor for drawn in view.layers.shown["roof"].drawn] == first
     assert hit(view, 0.0) == "ground"
 
 

@@ -8,16 +8,15 @@ elsewhere, through the `prepare_async` that the window passes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkRenderer
 
-from plumbline.core.cloud_tree import tree_of
 from plumbline.core.data import BimData, Bounds, GridData, MeshData
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.pick import EntityRef, Pick
@@ -30,13 +29,14 @@ from plumbline.render.backdrop import Backdrop
 from plumbline.render.clipping import ClipStage
 from plumbline.render.effects import Bounds6, Effects
 from plumbline.render.entity_marks import EntityMarks
-from plumbline.render.ground import Ground
-from plumbline.render.kinds import is_ground, is_terrain, needs_ground, prepare
+from plumbline.render.grab import grab
+from plumbline.render.kinds import is_ground, is_terrain, needs_ground
+from plumbline.render.layer_stage import LayerStage, PrepareAsync, run_now
 from plumbline.render.live_drape import LiveDrape, lies_on_ground
 from plumbline.render.masks import Masks
 from plumbline.render.overlays import Drawing, Look, Names, Point, Tags, band_parts, tag
 from plumbline.render.pane import WHOLE, Pane, place
-from plumbline.render.parts import Drawn, Part, Prepared, Request, build
+from plumbline.render.parts import Drawn, Part, Request, build
 from plumbline.render.picking import Candidate, is_hidden, pick
 from plumbline.render.region import things_in
 from plumbline.render.snapping import KINDS, snap
@@ -47,56 +47,17 @@ from plumbline.render.sun import Sun, Sunlight
 from plumbline.render.theme import HARDWARE, LIGHT, SOFTWARE, Budget, RenderTheme, with_quality
 from plumbline.render.tools import ToolDrawings
 from plumbline.render.transients import Transients
-from plumbline.render.variants import Variant, Variants, same
+from plumbline.render.view_range import clipping_range, heading, pixel_size, scale_bar
 
 if TYPE_CHECKING:
     import shapely
 
-T = TypeVar("T")
-PrepareAsync = Callable[[Callable[[], T], Callable[[T], None]], None]
-
 #: Something draped stands this far before what it lies on, metres; and the next layer before it.
 LIFT, LIFT_STEP = 0.3, 0.15
-#: Schemes of which the picture is prepared before they are shown.
-WARM = 8
 #: Pauses between pictures of tiles that are still coming, in times of a frame.
 REDRAW = 4.0
 #: Seconds of a camera's way to a new place.
 EASE = 0.35
-
-
-@dataclass
-class _Shown:
-    """A layer in the picture.
-
-    Attributes
-    ----------
-    turn : int
-        Number of its last preparation: results of earlier ones are dropped.
-    stale : bool
-        What is drawn is out of date; prepared anew as soon as somebody could see it.
-    busy : bool
-        Being prepared.
-    asked : Request, optional
-        What was prepared last, or is being prepared.
-    request : Request, optional
-        What is drawn.
-    variants : Variants
-        What it looked like under other schemes.
-    """
-
-    turn: int = 0
-    stale: bool = True
-    busy: bool = False
-    prepared: Prepared = field(default_factory=Prepared)
-    drawn: list[Drawn] = field(default_factory=list)
-    asked: Request | None = None
-    request: Request | None = None
-    variants: Variants = field(default_factory=Variants)
-
-
-def _run_now(work: Callable[[], T], done: Callable[[T], None]) -> None:
-    done(work())
 
 
 class SceneView:
@@ -144,21 +105,19 @@ class SceneView:
         self._scheme = scheme
         self._pane = WHOLE
         self._masks = Masks()
-        self._warming = False
         self.scene = scene
         self.theme = theme
         self.pixel_ratio = pixel_ratio
         self._budget = budget
         self._quality = ("auto", (budget or HARDWARE).points)
-        self._prepare_async = prepare_async or _run_now
+        prepare_async = prepare_async or run_now
+        self.layers = LayerStage(self, prepare_async)
         self._request_render = request_render
-        self._shown: dict[str, _Shown] = {}
         self._marks: list[Drawn] = []
         self._entity_marks = EntityMarks()
         self._moving = False
         self._frame_time = 0.0
         self._covering = False
-        self._turns = 0
         self._camera = Camera((0.0, -500.0, 500.0), (0.0, 0.0, 0.0))
         self._renderer: vtkRenderer = renderer or plotter.renderer
         self._sunlight = Sunlight()
@@ -176,12 +135,15 @@ class SceneView:
         self._transients = Transients(
             self._renderer,
             self._request_for,
-            self._prepare_async,
-            self._make,
+            prepare_async,
+            self.make,
             self._on_transients,
         )
         self._drape = LiveDrape(
-            self._backdrop, lambda: scene.georeference.origin, self._ground, self._draw_drape
+            self._backdrop,
+            lambda: scene.georeference.origin,
+            lambda: self.layers.ground,
+            self._draw_drape,
         )
         self._names_state: tuple[Any, ...] = ()
         self._waits = wake is None
@@ -190,14 +152,14 @@ class SceneView:
         #: Seconds that a picture waits for trees of tiles; and how far they came the last time.
         self.patience = 60.0 if self._waits else 10.0
         self.settled = Settled(True, 0.0)
-        self.tiles = TileLayers(Stage(self._add_tile, self._remove_tile), lambda: self.budget, wake)
+        self.tiles = TileLayers(Stage(self._add_tile, self.take_out), lambda: self.budget, wake)
         self._effects = Effects(self._renderer)
         self._effects.set_theme(theme)
         plotter.camera_set = True
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         self._connect()
         try:
-            self._restart(scene.layer_ids)
+            self.layers.restart(scene.layer_ids)
             self._draw_records()
             self.look("iso")
         except Exception:
@@ -220,12 +182,12 @@ class SceneView:
     def _connect(self) -> None:
         scene = self.scene
         for signal, slot in (
-            (scene.layer_added, self._start),
-            (scene.layer_changed, self._start),
-            (scene.style_changed, self._on_style),
+            (scene.layer_added, self.layers.start),
+            (scene.layer_changed, self.layers.start),
+            (scene.style_changed, self.layers.start),
             (scene.layer_removed, self._on_removed),
             (scene.view_changed, self._on_view),
-            (scene.tree_changed, self._on_tree),
+            (scene.tree_changed, self.update),
             (scene.selection_changed, self._on_selection),
             (scene.records_changed, self._on_records),
             (unit_choice.changed, self._on_records),
@@ -249,10 +211,7 @@ class SceneView:
         self._sunlight.set(None)
         self._backdrop.close()
         self.tiles.close()
-        for shown in self._shown.values():
-            self._remove_actors(shown.drawn)
-            self._forget(shown.variants.clear())
-        self._shown = {}
+        self.layers.close()
         self._names.clear()
         self._effects.close()
         self.plotter.render_window.RemoveRenderer(self._overlay)
@@ -266,7 +225,7 @@ class SceneView:
         self._transients.restart()
         self._on_records()
         self._on_selection()
-        self._restart(self.scene.layer_ids)
+        self.layers.restart(self.scene.layer_ids)
 
     # -- scheme and place ------------------------------------------------------------------
 
@@ -324,7 +283,8 @@ class SceneView:
             self._quality = (quality, points)
             self._on_schemes()  # prepares anew what would be prepared otherwise
 
-    def _request(self, layer_id: str, seen: Scene | None = None) -> Request:
+    def request(self, layer_id: str, seen: Scene | None = None) -> Request:
+        """Return what is to be drawn of a layer, under another scheme if one is given."""
         seen = seen or self.seen
         layer, style = seen[layer_id], seen.style(layer_id)
         request = self._request_for(layer, style, seen.not_drawn(layer_id), seen)
@@ -339,7 +299,7 @@ class SceneView:
     ) -> Request:
         scene = seen or self.seen
         scheme = scene.active_scheme
-        ground = self._ground() if needs_ground(layer) else None
+        ground = self.layers.ground if needs_ground(layer) else None
         bare = ground is None and isinstance(layer.data, GridData)
         clip = scheme.terrain_polygon if scheme and is_terrain(layer) else ()
         return Request(
@@ -369,147 +329,42 @@ class SceneView:
         known = Bounds.union(boxes)
         return 0.0 if known is None else known.zmin
 
-    def _ground(self) -> Ground | None:
-        known = (self._shown[i].prepared.ground for i in self.scene.layer_ids if i in self._shown)
-        grids = [ground for ground in known if ground is not None]
-        return Ground(grids) if grids else None
+    def make(self, part: Part, *, ground: bool = False, mark: bool = False) -> Drawn:
+        """Return an actor of a part, not yet in the picture."""
+        drawn = build(part, self.pixel_ratio, self.budget.anisotropy)
+        drawn.ground, drawn.mark = ground, mark
+        return self.clip.dress(drawn)
 
-    def _start(self, layer_id: str) -> None:
-        """Prepare a layer once it is due; the old picture of it stays until the new one is ready.
+    def put_in(self, drawn: Drawn) -> None:
+        """Add an actor to the picture."""
+        (self._overlay if drawn.part.on_top else self._renderer).AddActor(drawn.actor)
 
-        Hidden layers wait until they are shown, and what lies on the ground until there is ground.
-        """
-        shown = self._shown.setdefault(layer_id, _Shown())
-        self._turns += 1
-        shown.turn = turn = self._turns
-        shown.stale, shown.busy = True, False
-        if not self._is_due(layer_id):
-            return
-        request = shown.asked = self._request(layer_id)
-        if tree_of(request.layer.data) is not None:
-            shown.stale = False
-            self.tiles.show(layer_id, shown, request)
-            self._update()
-            return
-        shown.stale, kept = False, shown.variants.take(request)
-        if kept is not None:
-            self._install(layer_id, shown, kept)
-            return
-        shown.busy = True
+    def take_out(self, drawn: Drawn) -> None:
+        """Remove an actor from the picture."""
+        self._renderer.RemoveActor(drawn.actor)
+        self._overlay.RemoveActor(drawn.actor)
 
-        def work() -> Prepared | Exception:
-            try:
-                return prepare(request)
-            except Exception as error:  # carried to the thread that waits for the result
-                return error
-
-        def done(result: Prepared | Exception) -> None:
-            current = self._shown.get(layer_id)
-            if current is None or current.turn != turn:
-                return
-            current.busy = False
-            if isinstance(result, Exception):
-                self._start_due()
-                raise result
-            self._install(layer_id, current, self._built(request, result))
-
-        self._prepare_async(work, done)
-
-    def _built(self, request: Request, prepared: Prepared) -> Variant:
-        """Return a prepared layer with its actors in the picture."""
-        ground = is_ground(request.layer)
-        drawn = [self._make(part, ground=ground) for part in prepared.parts]
-        for one in drawn:
-            (self._overlay if one.part.on_top else self._renderer).AddActor(one.actor)
-        return Variant(request, prepared, drawn)
-
-    def _is_due(self, layer_id: str) -> bool:
-        if is_terrain(self.scene[layer_id]):
-            return True
-        waits = needs_ground(self.scene[layer_id]) and any(
-            shown.busy and is_terrain(self.scene[i]) for i, shown in self._shown.items()
-        )
-        return self.seen.is_visible(layer_id) and not waits
-
-    def _start_due(self) -> None:
-        for layer_id, shown in list(self._shown.items()):
-            if shown.stale and self._is_due(layer_id):
-                self._start(layer_id)
-
-    def _restart(self, layer_ids: Iterable[str]) -> None:
-        # Terrain first: the others are laid on it.
-        for layer_id in sorted(layer_ids, key=lambda i: not is_terrain(self.scene[i])):
-            self._start(layer_id)
-
-    def _install(self, layer_id: str, shown: _Shown, variant: Variant) -> None:
-        before = shown.prepared.ground
-        request = shown.request
-        old = None if request is None else Variant(request, shown.prepared, shown.drawn)
-        self._forget(shown.variants.put_away(old, variant.request))
-        shown.request, shown.prepared = variant.request, variant.prepared
-        shown.drawn = variant.drawn
-        for drawn in shown.drawn:
+    def layer_changed(self, layer_id: str, *, ground: bool) -> None:
+        """Show a layer that has a new picture; its ground may be another than before."""
+        for drawn in self.layers.shown[layer_id].drawn:
             drawn.set_moving(self._moving)
-        if shown.prepared.ground is not before:
-            self._restart_grounded()
-        self._update()
+        if ground:
+            self._transients.restart()
+            self.layers.restart_grounded()
+        self.update()
         if any(ref.layer == layer_id for ref in self.scene.selection):
             self._on_selection()
 
     def warm(self) -> None:
         """Prepare what the other schemes would show, one layer after the other."""
-        if self._warming or any(shown.busy for shown in self._shown.values()):
-            return
-        cold = next(self._cold(), None)
-        if cold is None:
-            return
-        shown, request = cold
-        self._warming = True
-
-        def done(prepared: Prepared) -> None:
-            self._warming = False
-            if self._shown.get(request.layer.id) is shown:
-                self._forget(shown.variants.keep(self._built(request, prepared)))
-                self.warm()
-
-        self._prepare_async(lambda: prepare(request), done)
-
-    def _cold(self) -> Iterator[tuple[_Shown, Request]]:
-        """Find what a scheme would show and nothing is prepared for; where there is room for it."""
-        for scheme_id in ["", *(scheme.id for scheme in self.scene.schemes[:WARM])]:
-            seen = self.scene.under(scheme_id, self.scene.day)
-            for layer_id, shown in self._shown.items():
-                if layer_id in self.tiles or not seen.is_visible(layer_id):
-                    continue
-                if not shown.variants.roomy(shown.drawn):
-                    continue
-                request = self._request(layer_id, seen)
-                known = shown.request is not None and same(shown.request, request)
-                if not known and not shown.variants.has(request):
-                    yield shown, request
-
-    def _forget(self, variants: Iterable[Variant]) -> None:
-        for variant in variants:
-            self._remove_actors(variant.drawn)
-
-    def _restart_grounded(self) -> None:
-        self._transients.restart()
-        self._restart(i for i in self._shown if needs_ground(self.scene[i]))
-
-    def _remove_actors(self, drawn: Iterable[Drawn]) -> None:
-        for one in drawn:
-            self._renderer.RemoveActor(one.actor)
-            self._overlay.RemoveActor(one.actor)
+        self.layers.warm()
 
     # -- trees of tiles --------------------------------------------------------------------
 
     def _add_tile(self, part: Part) -> Drawn:
-        drawn = self._make(part)
-        self._renderer.AddActor(drawn.actor)
+        drawn = self.make(part)
+        self.put_in(drawn)
         return drawn
-
-    def _remove_tile(self, drawn: Drawn) -> None:
-        self._renderer.RemoveActor(drawn.actor)
 
     def stream(self) -> bool:
         """Show what was read of trees of tiles meanwhile; tell whether to call again soon.
@@ -542,7 +397,7 @@ class SceneView:
 
     def _stream(self) -> bool:
         seen = self.seen
-        shows = {i: seen.view(i).opacity for i in self._shown if seen.is_visible(i)}
+        shows = {i: seen.view(i).opacity for i in self.layers.shown if seen.is_visible(i)}
         was = self.tiles.complete
         changed = self.tiles.frame(self._camera, self.size, shows, self._moving)
         if not changed and self.tiles.complete == was:
@@ -557,39 +412,27 @@ class SceneView:
 
     # -- events of the scene ---------------------------------------------------------------
 
-    def _on_style(self, layer_id: str) -> None:
-        self._start(layer_id)
-
     def _on_removed(self, layer_id: str) -> None:
-        shown = self._shown.pop(layer_id, None)
+        shown = self.layers.remove(layer_id)
         if shown is None:
             return
         self.tiles.remove(layer_id)
-        self._remove_actors(shown.drawn)
-        self._forget(shown.variants.clear())
         if shown.prepared.ground is not None:
-            self._restart_grounded()
-        self._update()
+            self._transients.restart()
+            self.layers.restart_grounded()
+        self.update()
 
     def _on_view(self, layer_id: str) -> None:
-        shown = self._shown.get(layer_id)
+        shown = self.layers.shown.get(layer_id)
         asked = None if shown is None else shown.asked
         if asked is not None and asked.hidden != self.seen.not_drawn(layer_id):
-            self._start(layer_id)  # the filter has changed
-        self._update()
-
-    def _on_tree(self) -> None:
-        self._update()
+            self.layers.start(layer_id)  # the filter has changed
+        self.update()
 
     def _on_schemes(self) -> None:
         """Show what the scheme changes: hidden entities, cut terrain, cleared areas."""
-        changed = [
-            layer_id
-            for layer_id, shown in self._shown.items()
-            if shown.asked is not None and not same(shown.asked, self._request(layer_id))
-        ]
-        self._restart(changed)
-        self._update()
+        self.layers.restart_changed()
+        self.update()
 
     def _on_clipping(self) -> None:
         """Show more or less; only storeys that come apart are prepared anew."""
@@ -597,14 +440,14 @@ class SceneView:
         self.clip.set(scene.clipping, scene.georeference.origin)
         apart = [c.explode if c.active else 0.0 for c in (old, scene.clipping)]
         if apart[0] != apart[1]:
-            self._restart(i for i in self._shown if isinstance(scene[i].data, BimData))
+            self.layers.restart(i for i in self.layers.shown if isinstance(scene[i].data, BimData))
             self._on_selection()
         self._names_state = ()
-        self._update()
+        self.update()
 
     def _on_georeference(self) -> None:
         self.clip.set(self.scene.clipping, self.scene.georeference.origin)
-        self._restart(self._shown)
+        self.layers.restart(self.layers.shown)
         self._transients.restart()
         self.tools.redraw()
         self._on_records()
@@ -619,21 +462,20 @@ class SceneView:
         chosen: dict[str, list[str]] = {}
         for ref in self.scene.selection:
             chosen.setdefault(ref.layer, []).append(ref.entity)
-        parts = list(self._entity_marks.parts(self.seen, self._request))
+        parts = list(self._entity_marks.parts(self.seen, self.request))
         for layer_id, ids in chosen.items():
-            shown = self._shown.get(layer_id)
+            shown = self.layers.shown.get(layer_id)
             if shown is not None and self.seen.is_visible(layer_id):
                 parts += shown.prepared.highlight(ids)
         for part in parts:
-            drawn = self._make(part, mark=True)
-            (self._overlay if part.on_top else self._renderer).AddActor(drawn.actor)
+            drawn = self.make(part, mark=True)
+            self.put_in(drawn)
             drawn.show(True, 1.0)
             self._marks.append(drawn)
 
     def _clear_marks(self) -> None:
         for drawn in self._marks:
-            self._renderer.RemoveActor(drawn.actor)
-            self._overlay.RemoveActor(drawn.actor)
+            self.take_out(drawn)
         self._marks = []
 
     def _on_records(self) -> None:
@@ -663,11 +505,6 @@ class SceneView:
         else:
             self._draw_soon()
 
-    def _make(self, part: Part, *, ground: bool = False, mark: bool = False) -> Drawn:
-        drawn = build(part, self.pixel_ratio, self.budget.anisotropy)
-        drawn.ground, drawn.mark = ground, mark
-        return self.clip.dress(drawn)
-
     def _on_tools(self) -> None:
         """Draw what a tool has changed, over the last picture of the scene where there is one."""
         if not self._backdrop.show():
@@ -677,17 +514,17 @@ class SceneView:
         self._place_tags()
         self._draw_soon()
 
-    def _update(self) -> None:
+    def update(self) -> None:
         """Apply visibility, opacity and order, then draw."""
-        self._start_due()
+        self.layers.start_due()
         seen = self.seen
         slow = self.budget.slow or bool(self._drape.layers)
         self._backdrop.keeping = not self._moving and slow
         self._covering = any(
             shown.prepared.covers_ground and seen.is_visible(i) and seen.view(i).opacity >= 1
-            for i, shown in self._shown.items()
+            for i, shown in self.layers.shown.items()
         )
-        for layer_id, shown in self._shown.items():
+        for layer_id, shown in self.layers.shown.items():
             visible = seen.is_visible(layer_id)
             opacity = seen.view(layer_id).opacity
             for drawn in shown.drawn:
@@ -702,11 +539,11 @@ class SceneView:
     def _update_effects(self) -> None:
         seen = self.seen
         clouds = any(
-            shown.prepared.eye_dome and seen.is_visible(i) for i, shown in self._shown.items()
+            shown.prepared.eye_dome and seen.is_visible(i) for i, shown in self.layers.shown.items()
         )
         surfaces = any(
             drawn.part.triangles is not None and drawn.actor.GetVisibility()
-            for shown in self._shown.values()
+            for shown in self.layers.shown.values()
             for drawn in shown.drawn
         )
         # VTK's passes for depth clear the whole window, also what other views have drawn in it. As
@@ -783,7 +620,7 @@ class SceneView:
         eye.SetParallelScale(camera.parallel_scale)
         eye.SetViewAngle(camera.view_angle)
         self._pane.aim(eye)
-        near, far = self._clipping()
+        near, far = clipping_range(camera, self._drawn_bounds(), self.scene.georeference)
         eye.SetClippingRange(near, far)
         perspective = 0.0 if camera.parallel else 2 * far * near / (far - near)
         parallel = 2 / (far - near) if camera.parallel else 0.0
@@ -791,15 +628,18 @@ class SceneView:
 
     def _place_camera(self) -> None:
         perspective, parallel = self._place_eye()
+        georeference = self.scene.georeference
         order = {layer_id: n for n, layer_id in enumerate(reversed(self.scene.layer_ids))}
-        for layer_id, shown in self._shown.items():
+        for layer_id, shown in self.layers.shown.items():
             for drawn in shown.drawn:
                 lift = LIFT + LIFT_STEP * order.get(layer_id, 0)
                 if self._covering and shown.prepared.covers_ground:
                     lift = 0.0  # stands for the terrain itself
                 drawn.set_lift(lift, perspective, parallel)
                 if drawn.part.spacing or drawn.part.detail:
-                    drawn.set_pixel(self._pixel_at(drawn), self._moving)
+                    box = drawn.actor.GetBounds()
+                    size = pixel_size(self._camera, self.size[1], box, georeference)
+                    drawn.set_pixel(size, self._moving)
         self._place_in_front(perspective, parallel)
 
     def _place_in_front(self, perspective: float, parallel: float) -> None:
@@ -823,7 +663,7 @@ class SceneView:
         seen = self.seen
         labels = [
             label
-            for layer_id, shown in self._shown.items()
+            for layer_id, shown in self.layers.shown.items()
             if shown.prepared.labels and not self._moving and seen.is_visible(layer_id)
             for label in shown.prepared.labels
         ]
@@ -843,41 +683,10 @@ class SceneView:
             ),
         )
 
-    def _pixel_at(self, drawn: Drawn) -> float:
-        """Return the size of a pixel at the near side of an actor, metres."""
-        camera, height = self._camera, self.size[1]
-        if camera.parallel:
-            return 2 * camera.parallel_scale / height
-        eye = self.scene.georeference.to_local(np.array(camera.position))
-        box = np.array(drawn.actor.GetBounds()).reshape(3, 2)
-        outside = np.maximum(np.maximum(box[:, 0] - eye, eye - box[:, 1]), 0.0)
-        # Inside of a cloud the focal point says what is looked at.
-        away = max(float(np.linalg.norm(outside)), 0.6 * moves.distance(camera))
-        return 2 * away * float(np.tan(np.radians(camera.view_angle) / 2)) / height
-
-    def _clipping(self) -> tuple[float, float]:
-        """Return near and far distance that hold everything that is drawn."""
-        camera = self._camera
-        away = moves.distance(camera)
-        box = self._drawn_bounds()
-        if box is None:
-            return away * 0.01, away * 10
-        corners = np.array([[x, y, z] for x in box[:2] for y in box[2:4] for z in box[4:]])
-        corners = self.scene.georeference.to_project(corners)
-        depth = (corners - np.array(camera.position)) @ moves.axes(camera)[2]
-        # What is drawn nearer to the viewer than it lies, as marks are, is not to be cut off.
-        margin = 0.01 * float(np.ptp(depth)) + 5.0
-        near, far = float(depth.min()) - margin, float(depth.max()) + margin
-        if camera.parallel:
-            return near, max(far, near + 1.0)
-        # Depth is stored unevenly: of what is very near some is given up.
-        near = max(near, min(away * 0.02, 0.5), far * 1e-4, 0.05)
-        return near, max(far, near * 1.1)
-
     def _drawn_bounds(self) -> Bounds6 | None:
         """Return the box of all visible actors, scene coordinates."""
         drawn = self._in_front()
-        drawn += [d for shown in self._shown.values() for d in shown.drawn]
+        drawn += [d for shown in self.layers.shown.values() for d in shown.drawn]
         boxes = np.array([d.actor.GetBounds() for d in drawn if d.actor.GetVisibility()])
         if len(boxes) == 0:
             return None
@@ -922,7 +731,7 @@ class SceneView:
 
     def ground_height(self, x: float, y: float) -> float | None:
         """Return the height of the drawn terrain at a place, None where there is none."""
-        ground = self._ground()
+        ground = self.layers.ground
         height = float("nan") if ground is None else float(ground.sample(np.array([[x, y]]))[0])
         return height if np.isfinite(height) else None
 
@@ -946,8 +755,8 @@ class SceneView:
         """Return the box of some entities, as drawn."""
         boxes = []
         for ref in refs:
-            if ref.layer in self._shown:
-                boxes.append(self._shown[ref.layer].prepared.extent([ref.entity]))
+            if ref.layer in self.layers.shown:
+                boxes.append(self.layers.shown[ref.layer].prepared.extent([ref.entity]))
         return Bounds.union(boxes)
 
     # -- picking ---------------------------------------------------------------------------
@@ -976,9 +785,9 @@ class SceneView:
         """Return the visible layers, topmost first, with what is shown of each."""
         scene = self.seen
         return [
-            self.clip.candidate(scene[i], self._shown[i].prepared, scene.style(i).z_offset)
+            self.clip.candidate(scene[i], self.layers.shown[i].prepared, scene.style(i).z_offset)
             for i in scene.layer_ids
-            if i in self._shown
+            if i in self.layers.shown
             and scene.is_visible(i)
             and scene.view(i).opacity > 0
             and not (self.clip.hides_ground and is_ground(scene[i]))
@@ -1060,7 +869,7 @@ class SceneView:
         box = self._drawn_bounds()
         if self.sun is None or box is None:
             return
-        drawn = [d for shown in self._shown.values() for d in shown.drawn if d.shown]
+        drawn = [d for shown in self.layers.shown.values() for d in shown.drawn if d.shown]
         drawn += self._transients.drawn
         seen = None
         if not self._moving:
@@ -1084,10 +893,10 @@ class SceneView:
         if moving == self._moving:
             return
         self._moving = moving
-        for shown in self._shown.values():
+        for shown in self.layers.shown.values():
             for drawn in shown.drawn:
                 drawn.set_moving(moving)
-        self._update()
+        self.update()
 
     def request_render(self) -> None:
         """Have the picture drawn: by the window when it comes round to it, else now."""
@@ -1129,24 +938,13 @@ class SceneView:
         self, size: tuple[int, int] | None = None, path: Path | None = None
     ) -> NDArray[np.uint8]:
         """Return the picture at rest ``(H, W, 3)``, first row on top; also write it to a file."""
-        from vtkmodules.util.numpy_support import vtk_to_numpy
-        from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
-
         window = self.plotter.render_window
         old = window.GetSize()
         if size is not None:
             window.SetSize(*size)
         self.settle()
         self._draw()
-        grab = vtkWindowToImageFilter()
-        grab.SetInput(window)
-        grab.ReadFrontBufferOff()
-        grab.ShouldRerenderOff()
-        grab.Update()
-        output = grab.GetOutput()
-        width, height, _ = output.GetDimensions()
-        flat = vtk_to_numpy(output.GetPointData().GetScalars())
-        picture: NDArray[np.uint8] = flat.reshape(height, width, -1)[::-1, :, :3].copy()
+        picture = grab(window)
         if size is not None and tuple(old) != tuple(size):
             window.SetSize(*old)
         if path is not None:
@@ -1157,14 +955,7 @@ class SceneView:
 
     def scale_bar(self) -> tuple[float, float]:
         """Return a round length in metres and how many pixels it has at the focal point."""
-        pixel = moves.metres_per_pixel(self._camera, self._camera.focal_point, self.size[1])
-        crs = self.scene.georeference.crs
-        if crs is not None and crs.is_projected:  # which may count in feet
-            pixel *= crs.axis_info[0].unit_conversion_factor
-        wanted = 120 * self.pixel_ratio * pixel
-        power = 10.0 ** np.floor(np.log10(wanted))
-        metres = float(max(step * power for step in (1, 2, 5) if step * power <= wanted))
-        return metres, metres / pixel
+        return scale_bar(self._camera, self.size[1], self.pixel_ratio, self.scene.georeference)
 
     def north_angle(self) -> float:
         """Return where true north points on the screen, degrees clockwise from up.
@@ -1175,14 +966,7 @@ class SceneView:
 
     def heading(self) -> float:
         """Return the azimuth of the view from true north, degrees clockwise, 0..360."""
-        from plumbline.core.errors import RefusedError
-
-        x, y, _ = self._camera.focal_point
-        try:
-            convergence = self.scene.georeference.convergence(x, y)
-        except RefusedError:
-            convergence = 0.0
-        return (moves.azimuth(self._camera) + convergence) % 360
+        return heading(self._camera, self.scene.georeference)
 
 
 def _solid(box: Bounds) -> Bounds:
