@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plumbline.api import N_, Analysis, Params
+import numpy as np
+
+from plumbline.api import N_, Analysis, Params, Pick
 from plumbline_measurement.analysis import Distance, Polyline
 from plumbline_measurement.areas import Area
 from plumbline_measurement.places import Angle, PointAt
@@ -28,6 +30,8 @@ class Kind:
         The value that is written large and beside the line.
     lays : bool
         Whether it can be laid on a surface.
+    faces : bool
+        Each click gives a face, which is three points.
     """
 
     analysis: type[Analysis[Any]]
@@ -40,11 +44,17 @@ class Kind:
     headline: str
     closed: bool = False
     lays: bool = False
+    faces: bool = False
 
     @property
     def id(self) -> str:
-        """Id of its analysis."""
-        return self.analysis.id
+        """Its key among the kinds: the id of its analysis, unless faces are clicked for it."""
+        return f"{self.analysis.id}:faces" if self.faces else self.analysis.id
+
+    @property
+    def each(self) -> int:
+        """Points that a click gives."""
+        return 3 if self.faces else 1
 
     def params(
         self,
@@ -56,11 +66,13 @@ class Kind:
         places = [list(point) for point in points]
         if self.field == "start":
             asked: dict[str, Any] = {"start": places[0], "end": places[1]}
+        elif self.faces:
+            asked = {"points": places[:3], "other": places[3:]}
         else:
             asked = {self.field: places[0] if self.field == "point" else places}
         if self.lays:
             asked["surface"] = surface
-        if len(picked) == len(places):
+        if len(picked) * self.each == len(places):
             asked["picked"] = list(picked)
         return asked
 
@@ -76,6 +88,23 @@ class Kind:
         return self.analysis.Params.model_validate(self.params(points))
 
 
+#: Pixels that the points of a clicked face are apart.
+FACE = 40.0
+
+
+def face_points(pick: Pick) -> list[tuple[float, float, float]]:
+    """Return three points of a clicked face, the clicked one last; none where there is no face."""
+    if pick.normal is None:
+        return []
+    normal, place = np.array(pick.normal), np.array(pick.position)
+    # Across the normal, from the axis that is farthest from it.
+    one = np.cross(normal, np.eye(3)[int(np.argmin(np.abs(normal)))])
+    one /= np.linalg.norm(one)
+    size = max(FACE * pick.pixel, 0.1)
+    corners = [place + size * one, place + size * np.cross(normal, one), place]
+    return [(float(x), float(y), float(z)) for x, y, z in corners]
+
+
 KINDS: dict[str, Kind] = {
     kind.id: kind
     for kind in (
@@ -87,6 +116,8 @@ KINDS: dict[str, Kind] = {
              3, 0, "polygon", "area_horizontal", closed=True, lays=True),
         Kind(Angle, N_("Angle"), "angle", N_("Click a point on one leg of the angle."),
              3, 3, "points", "angle"),
+        Kind(Angle, N_("Faces"), "slope", N_("Click a face for its slope, then another one."),
+             3, 6, "points", "dihedral", faces=True),
         Kind(PointAt, N_("Point"), "point", N_("Click a place."),
              1, 1, "point", "z"),
     )

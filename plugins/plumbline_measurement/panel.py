@@ -15,6 +15,7 @@ What every tool of Plumbline does alike, and where it happens here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,11 +40,11 @@ from plumbline.ui_kit.fields import ComboBox, MessageBar, PointsEdit, SegmentedC
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow
 from plumbline.ui_kit.panel import Panel, ResultCard, Section
-from plumbline_measurement.kinds import KINDS, Kind
+from plumbline_measurement.kinds import KINDS, Kind, face_points
 from plumbline_measurement.record_list import RecordList
 from plumbline_measurement.words import NAMES, headline_of, named_text
 
-DISTANCE, POLYLINE = "measure.distance", "measure.polyline"
+DISTANCE, POLYLINE, ANGLE = "measure.distance", "measure.polyline", "measure.angle"
 #: Values that are coordinates keep their unit.
 COORDINATES = ("x", "y", "z")
 
@@ -151,11 +152,14 @@ class MeasurePanel(Panel):
         # The second click of a double click lands on the same place: it finishes, it adds nothing.
         if self._points and pick.position == self._points[-1]:
             return
-        if self._chosen.most and len(self._points) == self._chosen.most:
+        kind = self._chosen
+        if kind.most and len(self._points) == kind.most:
             return
-        whole = len(self._picked) == len(self._points) and pick.layer in self._context.scene
+        added = face_points(pick) if kind.faces else [pick.position]
+        whole = len(self._picked) * kind.each == len(self._points)
+        whole = whole and pick.layer in self._context.scene
         picked = [*self._picked, self._source(pick)] if whole else []
-        self._set_points([*self._points, pick.position], picked)
+        self._set_points([*self._points, *added], picked if added else self._picked)
         if len(self._points) == self._chosen.most:
             self._finish()
 
@@ -165,11 +169,14 @@ class MeasurePanel(Panel):
         return {"layer": pick.layer, "snap": pick.snap or "face"} if known else {}
 
     def _hovered(self, pick: Pick | None) -> None:
-        if self._points:
+        if self._points and self._chosen.faces:
+            points = [*self._points, *([] if pick is None else face_points(pick))]
+            self._show_live(self._chosen, points[: self._chosen.most])
+        elif self._points:
             self._preview(None if pick is None else pick.position)
 
     def _step_back(self) -> None:
-        self._set_points(self._points[:-1], self._picked[:-1])
+        self._set_points(self._points[: -self._chosen.each], self._picked[:-1])
 
     def _escape(self) -> None:
         if self._points:
@@ -232,7 +239,8 @@ class MeasurePanel(Panel):
         if self._connected:
             last = self._points[-1] if self._points else ()
             base = (last[0], last[1], last[2]) if len(last) == 3 else None
-            self._context.canvas.set_aim(snap=True, base=base)
+            # A corner has no face: faces are clicked as they are.
+            self._context.canvas.set_aim(snap=not self._chosen.faces, base=base)
         if self._points:
             self.kept.select("")
             self._context.canvas.set_handles([])
@@ -245,6 +253,8 @@ class MeasurePanel(Panel):
         count, kind = len(self._points), self._chosen
         if count == 0:
             text = tr(kind.first)
+        elif kind.faces:
+            text = tr("Click another face for the angle between both, or finish with Enter.")
         elif count + 1 == kind.most:
             text = tr("Click where it ends. Esc begins anew.")
         elif count < kind.least:
@@ -294,7 +304,8 @@ class MeasurePanel(Panel):
         try:
             asked = kind.validated(points)
             measure = kind.analysis()
-            return measure.compute(measure.prepare(scene, asked), asked, Feedback())
+            result = measure.compute(measure.prepare(scene, asked), asked, Feedback())
+            return _headed(kind, result, len(points))
         except UserError:
             return None  # corners on one line, sides that cross: the next point may mend it
 
@@ -305,10 +316,15 @@ class MeasurePanel(Panel):
         params = self._chosen.params(self._points, surface, self._picked)
         self._message.dismiss()
         # A task: the window stays fluent however large the surface is.
-        self._context.run(self.kind, params, self._done, self._failed)
+        kind, count = self._chosen, len(self._points)
+        self._context.run(
+            kind.analysis.id,
+            params,
+            lambda result: self._done(kind, _headed(kind, result, count)),
+            self._failed,
+        )
 
-    def _done(self, result: Result) -> None:
-        kind = KINDS[result.analysis]
+    def _done(self, kind: Kind, result: Result) -> None:
         name = tr(kind.title)
         taken = {record.name for record in self._context.scene.records}
         number = next(n for n in range(1, len(taken) + 2) if f"{name} {n}" not in taken)
@@ -339,6 +355,8 @@ class MeasurePanel(Panel):
         kind = None if record is None else KINDS.get(str(record.request.get("analysis")))
         if record is None or kind is None or not record.visible:
             return None
+        if record.headline not in ("", kind.headline) and kind.id == ANGLE:
+            return None  # of faces, whose points were not clicked
         places = kind.placed(record.request.get("params", {}))
         if any(len(place) != 3 for place in places):
             return None
@@ -366,7 +384,7 @@ class MeasurePanel(Panel):
         # What else was asked (another CRS, a second face) is asked again.
         params = {**{k: v for k, v in old.items() if k != "picked"}, **params}
         self._message.dismiss()
-        self._context.run(kind.id, params, partial(self._changed, record), self._failed)
+        self._context.run(kind.analysis.id, params, partial(self._changed, record), self._failed)
 
     def _changed(self, record: Record, result: Result) -> None:
         self._context.canvas.clear_preview()
@@ -404,3 +422,10 @@ class MeasurePanel(Panel):
     def export(self, path: Path) -> None:
         """Write all measurements by the file's suffix; a ``.pdf`` is the selected one's sheet."""
         self.kept.export(path)
+
+
+def _headed(kind: Kind, result: Result, points: int) -> Result:
+    """Return a result with what matters of faces in front: the angle between both, or the slope."""
+    if not kind.faces:
+        return result
+    return replace(result, headline="dihedral" if points == kind.most else "slope")

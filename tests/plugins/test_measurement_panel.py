@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from plumbline.api import Pick, record_label, unit_choice
+from plumbline.api import Pick, record_label, run, unit_choice
 from plumbline.core.i18n import translator
 from plumbline_measurement.panel import DISTANCE, POLYLINE, MeasurePanel
 
@@ -262,6 +263,48 @@ def test_a_kept_measurement_is_dragged_by_its_points(panel: MeasurePanel, contex
     assert "cross" in panel._message._text.text()
     context.canvas.clicked.emit(Pick((X, Y, 0.0), "terrain"))
     assert context.canvas.handles == []
+
+
+def test_clicked_faces_have_a_slope_and_an_angle_between_them(
+    panel: MeasurePanel, context: Any
+) -> None:
+    """A roof of 30 degrees falling to the east, and a wall that looks south."""
+    choose(panel, "measure.angle:faces")
+    assert context.canvas.aim == (False, None)
+    tilt = math.radians(30)
+    roof = Pick((X, Y, 9.0), "terrain", normal=(math.sin(tilt), 0.0, math.cos(tilt)), pixel=0.01)
+    wall = Pick((X + 5, Y, 4.0), "terrain", normal=(0.0, -1.0, 0.0), pixel=0.01)
+    context.canvas.clicked.emit(Pick((X, Y, 9.0), "cloud", snap="point"))
+    assert panel.points == [], "a point of a cloud has no face"
+    context.canvas.clicked.emit(roof)
+    assert panel._card._number.text() == "30.000"
+    context.canvas.hovered.emit(wall)
+    assert panel._card._number.text() == "90.000"
+    context.canvas.finished.emit()
+    (slope,) = context.scene.records
+    assert slope.headline == "slope"
+    assert slope.values["slope"]["value"] == pytest.approx(30.0, abs=1e-6)
+    assert slope.values["aspect"]["value"] == pytest.approx(90.0, abs=1e-6)
+    context.canvas.clicked.emit(roof)
+    context.canvas.clicked.emit(wall)
+    between = context.scene.records[1]
+    assert between.headline == "dihedral"
+    assert between.values["dihedral"]["value"] == pytest.approx(90.0, abs=1e-6)
+    assert between.name == "Faces 2"
+    assert context.canvas.handles == []
+
+
+def test_a_record_measures_the_same_again(panel: MeasurePanel, context: Any) -> None:
+    for kind in ("measure.distance", "measure.polyline", "measure.area", "measure.angle"):
+        choose(panel, kind)
+        for x, y, z in ((0.1, 0.2, 5), (7.3, 0.4, 6), (6.1, 9.7, 5)):
+            context.canvas.click(X + x, Y + y, z)
+        context.canvas.finished.emit()
+        context.canvas.escaped.emit()
+        record = context.scene.records[-1]
+        assert record.request["analysis"] == kind
+        again = run(kind, context.scene, **record.request["params"])
+        assert {n: v.as_json() for n, v in again.values.items()} == record.values
 
 
 def test_units_and_the_table_of_all(panel: MeasurePanel, context: Any, qtbot: QtBot) -> None:
