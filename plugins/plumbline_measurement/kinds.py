@@ -116,7 +116,7 @@ KINDS: dict[str, Kind] = {
              3, 0, "polygon", "area_horizontal", closed=True, lays=True),
         Kind(Angle, N_("Angle"), "angle", N_("Click a point on one leg of the angle."),
              3, 3, "points", "angle"),
-        Kind(Angle, N_("Faces"), "slope", N_("Click a face for its slope, then another one."),
+        Kind(Angle, N_("Slope of faces"), "slope", N_("Click a face for its slope, then another one."),
              3, 6, "points", "dihedral", faces=True),
         Kind(PointAt, N_("Point"), "point", N_("Click a place."),
              1, 1, "point", "z"),

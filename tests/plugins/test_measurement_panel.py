@@ -290,7 +290,7 @@ def test_clicked_faces_have_a_slope_and_an_angle_between_them(
     between = context.scene.records[1]
     assert between.headline == "dihedral"
     assert between.values["dihedral"]["value"] == pytest.approx(90.0, abs=1e-6)
-    assert between.name == "Faces 2"
+    assert between.name == "Slope of faces 2"
     assert context.canvas.handles == []
 
 
