@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 import pyvista
 
+from plumbline import demo
+from plumbline.demo.project import project_content
 from plumbline.render.scene_view import SceneView
-from plumbline.services.project import open_project
+from plumbline.services.project import open_project, write_content
 
 
 @pytest.mark.benchmark
-def test_switching_schemes_of_the_demo(demo_district: Path) -> None:
-    project = next(demo_district.glob("*.plumb.gpkg"))
+def test_switching_schemes_of_the_demo(demo_district: Path, tmp_path: Path) -> None:
+    project = tmp_path / "demo.plumb.gpkg"
+    write_content(project_content(demo.load(demo_district)), project)
     scene = open_project(project)[0]
     plotter = pyvista.Plotter(off_screen=True, window_size=(1280, 800))
     view = SceneView(plotter, scene, request_render=lambda: None)
