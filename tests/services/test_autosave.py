@@ -160,15 +160,15 @@ def test_a_failure_is_told_once_and_tried_again(
     def full(*_args: object) -> None:
         raise InputError("The disk is full.")
 
-    monkeypatch.setattr(module, "write_content", full)
-    autosave.watch(scene, None)
-    edit(scene, "a", camera)
-    for _ in range(3):
-        clock.now += IDLE
-        autosave.tick()
-        runner.wait(10)
+    with monkeypatch.context() as faulty:
+        faulty.setattr(module, "write_content", full)
+        autosave.watch(scene, None)
+        edit(scene, "a", camera)
+        for _ in range(3):
+            clock.now += IDLE
+            autosave.tick()
+            runner.wait(10)
     assert [n.message for n in notifier.notifications] == ["No recovery copy could be written."]
-    monkeypatch.undo()
     clock.now += IDLE
     autosave.tick()
     runner.wait(10)
