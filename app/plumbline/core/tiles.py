@@ -46,6 +46,8 @@ class Tile:
     hull : (N, 3) float64, optional
         Points that span the tile where its volume stands askew in the CRS of the source: moved
         into another CRS they give a tighter box than the corners of `bounds`.
+    moved_from : Tile, optional
+        The tile as the source below a `MovedSource` knows it.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Tile:
     has_content: bool = True
     is_leaf: bool = False
     hull: FloatArray | None = field(default=None, compare=False, repr=False)
+    moved_from: Tile | None = field(default=None, compare=False, repr=False)
 
 
 class TileSource(ABC):
@@ -87,13 +90,16 @@ class TileSource(ABC):
 
 
 class MovedSource(TileSource):
-    """A source in another CRS: every vertex is moved, not the tile as a whole."""
+    """A source in another CRS: every vertex is moved, not the tile as a whole.
+
+    A moved tile carries the one that it was made of, so that nothing is kept of tiles that nobody
+    holds any more.
+    """
 
     def __init__(self, source: TileSource, move: Move) -> None:
         super().__init__()
         self.notes = source.notes
         self._source, self._move = source, move
-        self._own: dict[str, Tile] = {}
         self._roots: tuple[Tile, ...] | None = None
 
     def roots(self) -> tuple[Tile, ...]:
@@ -104,11 +110,11 @@ class MovedSource(TileSource):
 
     def children(self, tile: Tile) -> tuple[Tile, ...]:
         """Return the children with their boxes moved."""
-        return tuple(map(self._moved, self._source.children(self._own.get(tile.id, tile))))
+        return tuple(map(self._moved, self._source.children(tile.moved_from or tile)))
 
     def content(self, tile: Tile) -> Content | None:
         """Return the content with its points moved."""
-        content = self._source.content(self._own.get(tile.id, tile))
+        content = self._source.content(tile.moved_from or tile)
         if isinstance(content, MeshData):
             return replace(content, vertices=self._move(content.vertices))
         if isinstance(content, PointCloudData):
@@ -116,7 +122,6 @@ class MovedSource(TileSource):
         return None
 
     def _moved(self, tile: Tile) -> Tile:
-        self._own[tile.id] = tile
         # Middles of edges and sides too: a box that is straight here is bent there.
         lattice = np.meshgrid(*np.linspace(tile.bounds.low, tile.bounds.high, 3).T)
         points = np.column_stack([axis.ravel() for axis in lattice])
@@ -125,7 +130,8 @@ class MovedSource(TileSource):
         moved = self._move(points)
         box = Bounds.of(moved)
         assert box is not None
-        return replace(tile, bounds=box, hull=None if tile.hull is None else moved)
+        hull = None if tile.hull is None else moved
+        return replace(tile, bounds=box, hull=hull, moved_from=tile)
 
 
 @dataclass(frozen=True)
