@@ -63,6 +63,8 @@ class BlockForm(Section):
                 self.roof, self.roof_height, self.base, self.angle, self.dwellings,
             )
         ]  # fmt: skip
+        for part in self.findChildren(UnitSpinBox):
+            part.value_committed.connect(self._keep_where_empty)
 
     def retranslate(self) -> None:
         """Set every text again."""
@@ -93,10 +95,20 @@ class BlockForm(Section):
             (self.roof_height, block.roof_height), (self.base, block.base * units.vertical),
             (self.angle, round(direction_of(block), 2)), (self.dwellings, block.dwellings),
         ):  # fmt: skip
-            if not part.hasFocus() or part.value() != value:
+            if not part.pending and (not part.hasFocus() or part.value() != value):
                 part.set_value(float(value))
         self.roof.setCurrentIndex(self.roof.findData(block.roof))
         self.roof_height.setEnabled(block.roof != "flat")
+
+    def _keep_where_empty(self, value: float | None) -> None:
+        """Edit nothing where no number was typed, which shows the old one again."""
+        if value is None:
+            self.edited.emit(lambda block: block)
+
+    def finish(self) -> None:
+        """Take what is being typed as meant: another block comes."""
+        for part in self.findChildren(UnitSpinBox):
+            part.commit()
 
     def _set(self, **changes: object) -> None:
         self.edited.emit(lambda block: checked(replace(block, **changes)))
@@ -219,5 +231,5 @@ def _spin(
     step: float = 1.0,
 ) -> UnitSpinBox:
     box = UnitSpinBox(unit, decimals=decimals, step=step, minimum=low, maximum=high)
-    box.value_changed.connect(lambda value: None if value is None else changed(value))
+    box.value_committed.connect(lambda value: None if value is None else changed(value))
     return box

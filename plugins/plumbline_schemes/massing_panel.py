@@ -189,6 +189,7 @@ class MassingPanel(Panel):
 
     def select(self, block_id: str) -> None:
         """Edit a block, or none."""
+        self.form.finish()
         self._selected = block_id
         block = self.selected
         ref = None if block is None else self.store.ref(block)

@@ -125,9 +125,28 @@ def test_an_outline_is_drawn_and_set_by_numbers(building: tuple[Hand, MassingPan
         part.setFocus()
         part.selectAll()
         QTest.keyClicks(part.lineEdit(), text)
+    QTest.keyClick(panel.form.podium.lineEdit(), Qt.Key.Key_Return)
     hand.rest()
     block = only(hand)
     assert [(t.storeys, t.storey_height) for t in block.tiers] == [(2, 4.5), (12, 3.5)]
+    # Each number is one step, however many digits it has: podium, height, storeys, the outline.
+    history = hand.window.scene.history
+    storeys = []
+    for _ in range(3):
+        history.undo()
+        storeys.append([(t.storeys, t.storey_height) for t in only(hand).tiers])
+    assert storeys == [[(12, 3.5)], [(12, 3.0)], [(6, 3.0)]]
+    for _ in range(3):
+        history.redo()
+    hand.rest()
+    assert only(hand) == block
+
+    # What is typed goes to the building it was typed for, when another click comes.
+    panel.form.storeys.setFocus()
+    panel.form.storeys.selectAll()
+    QTest.keyClicks(panel.form.storeys.lineEdit(), "14")
+    panel.select("")
+    assert only(hand).tiers[-1].storeys == 14
     # A click beside it lets it go, a click on it takes it again.
     hand.click(canvas.interactor, spot(hand, 70, -30))
     assert panel.selected is None

@@ -61,6 +61,24 @@ def test_number_with_unit(themed: QApplication, qtbot: QtBot) -> None:
     assert not spin.text_is_number()
 
 
+def test_a_typed_number_is_meant_once(themed: QApplication, qtbot: QtBot) -> None:
+    spin = UnitSpinBox("m", decimals=1)
+    qtbot.addWidget(spin)
+    spin.set_value(3.0)
+    meant: list[float | None] = []
+    spin.value_committed.connect(meant.append)
+    spin.lineEdit().selectAll()
+    qtbot.keyClicks(spin, "125")
+    assert meant == []
+    assert spin.pending
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+    assert meant == [125.0]
+    spin.stepUp()
+    assert meant == [125.0, 126.0]
+    assert not spin.pending
+
+
 def wheel(widget: QWidget) -> QWheelEvent:
     centre = QPointF(widget.rect().center())
     return QWheelEvent(

@@ -65,6 +65,9 @@ class UnitSpinBox(QAbstractSpinBox):
 
     #: The number (float or None) changed, by typing or by the arrows.
     value_changed = Signal(object)
+    #: The number is meant: typed and left or entered, or set by the arrows. For what is edited at
+    #: once, where every digit would be an edit of its own.
+    value_committed = Signal(object)
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class UnitSpinBox(QAbstractSpinBox):
         self._step = step
         self._minimum, self._maximum = minimum, maximum
         self._value: float | None = None
+        self._committed: float | None = None
         self._unit_label = label("", "muted")
         self._unit_label.setParent(self.lineEdit())
         self._unit_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -88,6 +92,7 @@ class UnitSpinBox(QAbstractSpinBox):
         self.setMinimumWidth(80)
         self.set_unit(unit)
         self.lineEdit().textEdited.connect(self._read)
+        self.editingFinished.connect(self.commit)
 
     @property
     def unit(self) -> str:
@@ -113,8 +118,19 @@ class UnitSpinBox(QAbstractSpinBox):
 
     def set_value(self, value: float | None) -> None:
         """Show a number without emitting a signal."""
-        self._value = value
+        self._value = self._committed = value
         self.lineEdit().setText(self._format(value))
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is typed that is not committed yet."""
+        return self._value != self._committed
+
+    def commit(self) -> None:
+        """Take what is typed as meant, once."""
+        if self.pending:
+            self._committed = self._value
+            self.value_committed.emit(self._value)
 
     def _format(self, value: float | None) -> str:
         if value is None:
@@ -144,6 +160,7 @@ class UnitSpinBox(QAbstractSpinBox):
         self.selectAll()
         if changed:
             self.value_changed.emit(value)
+            self.value_committed.emit(value)
 
     def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
         """Return which arrows still lead somewhere."""
