@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from city_scene import EAST, GROUND, HEIGHTS, NORTH, city, outline
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
-from plumbline.api import Camera, EntityRef
+from plumbline.api import Camera, EntityRef, Layer, LayerKind, VectorData
 from plumbline.core.data import MeshData
 from plumbline.ui.query_panel import QueryPanel
 
@@ -199,3 +200,61 @@ def test_by_place_around_the_selection(street: Hand) -> None:
     assert not panel.primary.isEnabled()
     street.click(street.button("Copy the table"))
     assert QApplication.clipboard().text().startswith("count,")
+
+
+def add_points(hand: Hand, count: int) -> None:
+    """Add a layer of points of two kinds; not drawn, since this is about asking."""
+    import geopandas as gpd
+    import shapely
+
+    numbers = np.arange(count)
+    points = shapely.points(EAST + numbers % 300, NORTH + numbers // 300)
+    table = {"n": numbers, "kind": np.where(numbers % 2, "a", "b")}
+    features = gpd.GeoDataFrame(table, geometry=points)
+    scene = hand.window.scene
+    scene.add(Layer("many", "many", LayerKind.VECTOR, VectorData(features)))
+    scene.set_view("many", visible=False)
+    hand.rest()
+
+
+def test_large_layer_is_asked_in_a_task(hand: Hand) -> None:
+    window, scene = hand.window, hand.window.scene
+    add_points(hand, 100_000)
+    window.show_query("many")
+    panel = window.tools.currentWidget()
+    assert isinstance(panel, QueryPanel)
+    hand.wait_until(lambda: panel.found.text() == "100000 of 100000")
+    panel.by.setCurrentIndex(panel.by.findData("kind"))
+    panel.expression.setText("n < 250 AND kind = 'b'")
+    panel.answer()
+    # The window is free at once; what the thread finds is told later.
+    assert panel.progress.isVisible()
+    assert (panel.found.text(), panel.primary.isEnabled()) == ("", False)
+    hand.wait_until(lambda: panel.found.text() == "125 of 100000")
+    assert not panel.progress.isVisible()
+    assert [(row["class"], row["count"]) for row in panel.rows()] == [("b", 125)]
+    hand.click(hand.button("Select"))
+    assert len(scene.selection) == 125
+
+
+def test_question_to_a_large_layer_is_cancelled_or_replaced(hand: Hand) -> None:
+    window = hand.window
+    add_points(hand, 20_000)
+    window.show_query("many")
+    panel = window.tools.currentWidget()
+    assert isinstance(panel, QueryPanel)
+    # More than 10^9 steps.
+    slow = "n IN (SELECT a.n FROM t a, t b WHERE a.n + b.n < 0)"
+    panel.expression.setText(slow)
+    panel.answer()
+    panel.progress.cancel_requested.emit()
+    hand.wait_until(panel.problem.isVisible)
+    assert "Cancelled" in panel.problem.text()
+    assert not panel.primary.isEnabled()
+    panel.answer()
+    old = panel._task
+    assert old is not None
+    panel.expression.setText("n = 7")
+    panel.select()
+    assert old.cancelling or old.finished
+    hand.wait_until(lambda: [ref.entity for ref in window.scene.selection] == ["7"])

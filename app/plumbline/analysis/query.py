@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from plumbline.analysis.result import Table
 from plumbline.core.data import FloatArray, MeshData, VectorData
-from plumbline.core.entities import table_columns, table_rows
+from plumbline.core.entities import entity_ids, table_columns, table_rows
 from plumbline.core.errors import RefusedError, UsageError
+from plumbline.core.feedback import Feedback
 from plumbline.core.georeference import Georeference
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 Relation = Literal["intersects", "within", "contains", "disjoint"]
 Rows = NDArray[np.intp]
+#: Features that are compared with the place between two looks at whether to go on.
+_BATCH = 5000
 
 
 def query(
@@ -32,6 +36,7 @@ def query(
     place: shapely.Geometry | None = None,
     relation: Relation = "intersects",
     distance: float = 0.0,
+    feedback: Feedback | None = None,
 ) -> Rows:
     """Return the rows of a layer's attribute table that fulfil all conditions.
 
@@ -52,7 +57,8 @@ def query(
     UsageError
         If the expression is none, or the layer has no attributes.
     """
-    rows = where(layer, expression)
+    feedback = feedback or Feedback()
+    rows = where(layer, expression, feedback.part(0.0, 0.6))
     if place is None:
         return rows
     import shapely
@@ -68,9 +74,68 @@ def query(
         "disjoint": lambda s: shapely.disjoint(area, s),
     }
     chosen = np.zeros(len(rows), dtype=bool)
-    chosen[known] = tests[relation](shapes[known])
+    asked = np.flatnonzero(known)
+    for start in range(0, len(asked), _BATCH):
+        feedback.part(0.6, 1.0).step(start, len(asked))
+        some = asked[start : start + _BATCH]
+        chosen[some] = tests[relation](shapes[some])
     found: Rows = rows[chosen]
     return found
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a layer, with all that a thread needs to answer it without the scene.
+
+    Attributes
+    ----------
+    place : Layer or array of geometry, optional
+        The things that together are the place, see `query`.
+    by, value : str
+        Columns of the statistics, see `statistics`.
+    """
+
+    layer: Layer
+    georeference: Georeference
+    expression: str = ""
+    place: Layer | NDArray[np.object_] | None = None
+    relation: Relation = "intersects"
+    distance: float = 0.0
+    by: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows that were chosen out of `total`, and their statistics."""
+
+    rows: Rows
+    total: int
+    table: Table
+
+
+def ask(question: Question, feedback: Feedback | None = None) -> Answer:
+    """Answer a question; raises what `query` and `statistics` raise."""
+    import shapely
+
+    feedback = feedback or Feedback()
+    layer, place = question.layer, question.place
+    feedback.step(0, 1, tr("Looking through “{name}”", name=layer.name))
+    if place is not None:
+        shapes = footprints(place) if isinstance(place, Layer) else place
+        place = shapely.union_all(shapes[~shapely.is_missing(shapes)])
+    rows = query(
+        layer,
+        question.expression,
+        place,
+        question.relation,
+        question.distance,
+        feedback.part(0.1, 0.7),
+    )
+    feedback.step(0.7, 1)
+    by, value = question.by, question.value
+    table = statistics(layer, rows, question.georeference, by, value, feedback.part(0.7, 1.0))
+    return Answer(rows, len(entity_ids(layer)), table)
 
 
 def footprints(layer: Layer) -> NDArray[np.object_]:
@@ -109,7 +174,12 @@ COLUMNS = ("class", "count", "area", "length", "sum", "mean", "min", "max")
 
 
 def statistics(
-    layer: Layer, rows: Rows, georeference: Georeference, by: str = "", value: str = ""
+    layer: Layer,
+    rows: Rows,
+    georeference: Georeference,
+    by: str = "",
+    value: str = "",
+    feedback: Feedback | None = None,
 ) -> Table:
     """Return counts, areas, lengths and numbers of chosen entities, by class.
 
@@ -139,8 +209,10 @@ def statistics(
         classes.setdefault(name, []).append(place)
     shapes = footprints(layer)[rows]
     factor = crs_units(georeference.crs).horizontal
+    feedback = feedback or Feedback()
     found = []
-    for name in sorted(classes):
+    for done, name in enumerate(sorted(classes)):
+        feedback.step(done, len(classes))
         mine = classes[name]
         numbers = [_number(table[rows[n]][columns.index(value)]) for n in mine] if value else []
         sizes = _sizes(layer, shapes[mine], factor)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from plumbline.core.entities import entity_ids, table_columns, table_rows
 from plumbline.core.errors import UsageError
+from plumbline.core.feedback import Feedback
 from plumbline.core.i18n import tr
 from plumbline.core.layer import Layer
 
@@ -27,7 +28,7 @@ _STEPS = 20_000
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 
 
-def where(layer: Layer, expression: str) -> NDArray[np.intp]:
+def where(layer: Layer, expression: str, feedback: Feedback | None = None) -> NDArray[np.intp]:
     """Return the rows of a layer's attribute table for which an expression holds.
 
     Parameters
@@ -60,11 +61,14 @@ def where(layer: Layer, expression: str) -> NDArray[np.intp]:
     rows: list[tuple[Any, ...]] = table_rows(layer)
     if "id" not in {column.lower() for column in columns}:
         columns, rows = ["id", *columns], [(i, *r) for i, r in zip(ids, rows, strict=True)]
-    return rows_where(columns, rows, expression)
+    return rows_where(columns, rows, expression, feedback)
 
 
 def rows_where(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], expression: str
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    expression: str,
+    feedback: Feedback | None = None,
 ) -> NDArray[np.intp]:
     """Return the numbers of the rows of a table for which an expression holds; see `where`."""
     if not expression.strip():
@@ -75,6 +79,7 @@ def rows_where(
             tr("Write a shorter one."),
         )
     _check_quoted(expression, columns)
+    feedback = feedback or Feedback()
     names = ", ".join(f'"{name}"' for name in _unique(columns))
     marks = ", ".join("?" * (len(columns) + 1))
     database = sqlite3.connect(":memory:")
@@ -82,22 +87,33 @@ def rows_where(
         database.execute(f"CREATE TABLE t (rowid_ INTEGER PRIMARY KEY, {names})")
         database.executemany(
             f"INSERT INTO t VALUES ({marks})",
-            ((n, *map(_plain, row)) for n, row in enumerate(rows)),
+            _cells(rows, feedback.part(0.0, 0.9)),
         )
-        return _select(database, expression, len(rows), columns)
+        return _select(database, expression, len(rows), columns, feedback)
     finally:
         database.close()
 
 
+def _cells(rows: Sequence[Sequence[Any]], feedback: Feedback) -> Iterator[tuple[Any, ...]]:
+    for n, row in enumerate(rows):
+        if n % 1000 == 0:
+            feedback.step(n, len(rows))
+        yield (n, *map(_plain, row))
+
+
 def _select(
-    database: sqlite3.Connection, expression: str, count: int, columns: Sequence[str]
+    database: sqlite3.Connection,
+    expression: str,
+    count: int,
+    columns: Sequence[str],
+    feedback: Feedback,
 ) -> NDArray[np.intp]:
     left = _STEPS * (count + 50) // 1000
 
-    def tick() -> int:
+    def tick() -> bool:
         nonlocal left
         left -= 1
-        return left < 0
+        return left < 0 or feedback.cancelled
 
     database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000_000)
     database.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -111,6 +127,7 @@ def _select(
             f"SELECT rowid_ FROM t WHERE ({expression}\n) ORDER BY rowid_"
         ).fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
+        feedback.check()
         raise UsageError(
             tr("The expression “{text}” cannot be used: {why}.", text=expression[:200], why=error),
             tr(

@@ -285,7 +285,7 @@ class MainWindow(QMainWindow):
 
     def show_query(self, layer_id: str = "") -> None:
         """Choose by expression and place, filter and count."""
-        panel = QueryPanel(self.scene, self.session.notifier)
+        panel = QueryPanel(self.scene, self.session)
         if layer_id:
             panel.choose(layer_id)
         self._show_panel(panel)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import shiboken6
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QFormLayout, QHBoxLayout, QLineEdit, QWidget
 
-from plumbline.analysis.query import Rows, footprints, query, statistics
+from plumbline.analysis.query import Answer, Question, Rows, ask, footprints
 from plumbline.analysis.store import table_csv
-from plumbline.api import N_, EntityRef, Layer, Scene, Table, UserError, tr
+from plumbline.api import (
+    N_,
+    EntityRef,
+    Layer,
+    MeshData,
+    Scene,
+    Table,
+    UserError,
+    VectorData,
+    tr,
+)
 from plumbline.core.entities import entity_ids, has_table, table_columns, table_rows
 from plumbline.core.selection import Combine, combined
-from plumbline.services.notifier import Notifier
+from plumbline.services.tasks import Task
+from plumbline.ui.session import Session
 from plumbline.ui_kit.buttons import button
-from plumbline.ui_kit.fields import ComboBox, UnitSpinBox
+from plumbline.ui_kit.fields import ComboBox, ProgressRow, UnitSpinBox
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow
 from plumbline.ui_kit.panel import Panel, Section
@@ -50,21 +64,30 @@ SELECTION = "\x1fselection"
 MOST_VALUES = 200
 #: The answer follows the typing after this long, milliseconds.
 PAUSE = 300
+#: Layers of no more features or triangles are answered at once, larger ones by a task.
+AT_ONCE = 2000
+#: Classes that are shown.
+MOST_CLASSES = 1000
 
 
 class QueryPanel(Panel):
     """The answer follows what is typed; the buttons select it or show nothing else."""
 
-    def __init__(self, scene: Scene, notifier: Notifier, parent: QWidget | None = None) -> None:
+    def __init__(self, scene: Scene, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(icon="filter", parent=parent)
-        self._scene, self._notifier = scene, notifier
+        self._scene, self._session = scene, session
         self._rows: Rows | None = None
+        self._task: Task[Answer] | None = None
+        self._then: Callable[[Rows], None] | None = None
         self._table: ResultTable | None = None
         self._told: Table | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(PAUSE)
         self._later.timeout.connect(self.answer)
+        self._watch = QTimer(self)
+        self._watch.setInterval(100)
+        self._watch.timeout.connect(self._show_progress)
         self._make()
         for event in (scene.tree_changed, scene.layer_renamed, scene.layer_changed):
             follow(self, event, self._list_layers)
@@ -83,6 +106,9 @@ class QueryPanel(Panel):
         self.combine, self.by, self.value = ComboBox(), ComboBox(), ComboBox()
         self.found = label("", "heading", wrap=True)
         self.problem = label("", "error", wrap=True)
+        self.progress = ProgressRow()
+        self.progress.cancel_requested.connect(self._cancel)
+        self.progress.hide()
         self.filter_on = button("", icon="filter", clicked=self.show_only)
         self.filter_off = button("", "ghost", clicked=self.show_all)
         self.filtered = label("", "hint", wrap=True)
@@ -105,10 +131,15 @@ class QueryPanel(Panel):
                 (N_("Widened by"), self.distance),
             )
         )
-        for part in (self.found, self.problem, self.filter_on, self.filter_off, self.filtered):
+        for part in (self.found, self.progress, self.problem):
+            self._what.add(part)
+        for part in (self.filter_on, self.filter_off, self.filtered):
             self._what.add(part)
         self._count.add(self._form((N_("Classes"), self.by), (N_("Numbers"), self.value)))
         self._count.add(self.copy)
+        self.left_out = label("", "hint", wrap=True)
+        self.left_out.hide()
+        self._count.add(self.left_out)
         self.footer.insertWidget(0, self.combine)
         self._connect()
 
@@ -205,28 +236,96 @@ class QueryPanel(Panel):
     def answer(self) -> None:
         """Ask, and tell how many there are, or what is wrong."""
         self._later.stop()
-        layer, self._rows, problem = self.layer, None, ""
+        self._drop_task()
+        self._rows = None
         self.place.setEnabled(bool(self.relation.currentData()))
         self.distance.setEnabled(bool(self.relation.currentData()))
-        if layer is not None:
-            try:
-                relation = self.relation.currentData() or "intersects"
-                self._rows = query(
-                    layer, self.expression.text(), self._place(), relation, self._distance()
-                )
-                self._tell(layer, self._rows)
-            except UserError as error:
-                problem = str(error)
+        layer = self.layer
+        if layer is None:
+            self._show(None)
+            return
+        question = Question(
+            layer,
+            self._scene.georeference,
+            self.expression.text(),
+            self._place(),
+            self.relation.currentData() or "intersects",
+            self._distance(),
+            self.by.currentData() or "",
+            self.value.currentData() or "",
+        )
+        place = question.place
+        if _size(layer) + (_size(place) if isinstance(place, Layer) else 0) > AT_ONCE:
+            self._start(question)
+            return
+        try:
+            self._show(ask(question))
+        except UserError as error:
+            self._show(None, str(error))
+
+    def _start(self, question: Question) -> None:
+        """Let a thread answer; what was asked before is dropped."""
+
+        def end(answer: Answer | None, problem: str = "") -> None:
+            if shiboken6.isValid(self) and self._task is task:
+                self._task = None
+                self._show(answer, problem)
+
+        self._show(None)
+        self.progress.set_progress(0.0)
+        self.progress.show()
+        task = self._session.tasks.submit(
+            tr("Looking through “{name}”", name=question.layer.name),
+            lambda feedback: ask(question, feedback),
+            end,
+            lambda error: end(None, str(error)),
+            lambda: end(None, tr("Cancelled; nothing was changed.")),
+        )
+        self._task = task
+        self.destroyed.connect(task.cancel)
+        self._show_progress()
+        self._watch.start()
+
+    def _show(self, answer: Answer | None, problem: str = "") -> None:
+        """Show an answer, or why there is none; then do what waited for it."""
+        self._watch.stop()
+        self.progress.hide()
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
-        some = self._rows is not None
-        self.primary.setEnabled(some)
-        self.filter_on.setEnabled(some and bool(self.expression.text().strip()))
-        if layer is not None and self._rows is not None:
-            total = len(entity_ids(layer))
-            self.found.setText(tr("{n} of {total}", n=len(self._rows), total=total))
-        else:
+        self._rows = answer.rows if answer is not None else None
+        self.primary.setEnabled(answer is not None)
+        self.filter_on.setEnabled(answer is not None and bool(self.expression.text().strip()))
+        then, self._then = self._then, None
+        if answer is None:
             self.found.setText("")
+            return
+        self.found.setText(tr("{n} of {total}", n=len(answer.rows), total=answer.total))
+        self._tell(answer.table)
+        if then is not None:
+            then(answer.rows)
+
+    def _show_progress(self) -> None:
+        if self._task is not None:
+            self.progress.set_progress(self._task.fraction)
+            self.progress.set_text(self._task.title)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _drop_task(self) -> None:
+        """Forget a question that was not answered yet."""
+        self._cancel()
+        self._task = None
+
+    def _once_answered(self, then: Callable[[Rows], None]) -> None:
+        """Do something with the answer to what is asked now, which may have to be found first."""
+        if self._later.isActive() or (self._rows is None and self._task is None):
+            self.answer()
+        if self._rows is not None:
+            then(self._rows)
+        elif self._task is not None:
+            self._then = then
 
     def _distance(self) -> float:
         """Return the distance in units of the CRS."""
@@ -235,29 +334,29 @@ class QueryPanel(Panel):
         unit = crs_units(self._scene.georeference.crs).horizontal
         return (self.distance.value() or 0.0) / (unit or 1.0)
 
-    def _place(self) -> Any:
-        """Return the place that is meant as one geometry; None for everywhere."""
-        import shapely
-
+    def _place(self) -> Layer | NDArray[np.object_] | None:
+        """Return the things that are the place; None for everywhere."""
         wanted = self.place.currentData()
         if not self.relation.currentData() or wanted is None:
             return None
         if wanted != SELECTION:
-            shapes = footprints(self._scene[wanted])
-            return shapely.union_all(shapes[~shapely.is_missing(shapes)])
+            return self._scene[wanted]
         found = []
+        shapes: dict[str, dict[str, Any]] = {}
         for ref in self._scene.selection:
             owner = self._scene.entity_book.of(ref)
             layer = self._scene[ref.layer]
             if owner is not None:
                 found.append(owner.shape())
-            elif has_table(layer) and ref.entity in (ids := entity_ids(layer)):
-                found.append(footprints(layer)[ids.index(ref.entity)])
-        return shapely.union_all(np.array(found, dtype=object))
+            elif has_table(layer):
+                if layer.id not in shapes:
+                    pairs = zip(entity_ids(layer), footprints(layer), strict=True)
+                    shapes[layer.id] = dict(pairs)
+                found.append(shapes[layer.id].get(ref.entity))
+        return np.array(found, dtype=object)
 
-    def _tell(self, layer: Layer, rows: Rows) -> None:
-        by, value = self.by.currentData() or "", self.value.currentData() or ""
-        told = statistics(layer, rows, self._scene.georeference, by, value)
+    def _tell(self, told: Table) -> None:
+        by = self.by.currentData()
         keep = [
             n
             for n, name in enumerate(told.columns)
@@ -273,9 +372,15 @@ class QueryPanel(Panel):
         if self._table is not None:
             self._table.hide()
             self._table.deleteLater()
-        self._table = ResultTable(self._told, lambda name: tr(WORDS[name]))
-        self._table.setMinimumHeight(min(360, 70 + 27 * len(told.rows)))
+        shown = Table(self._told.columns, self._told.rows[:MOST_CLASSES], told.units)
+        self._table = ResultTable(shown, lambda name: tr(WORDS[name]))
+        self._table.setMinimumHeight(min(360, 70 + 27 * len(shown.rows)))
         self._count.add(self._table)
+        self.left_out.setVisible(len(told.rows) > MOST_CLASSES)
+        self.left_out.setText(
+            tr("The first {n} of {total} classes; the copy has all.",
+               n=MOST_CLASSES, total=len(told.rows))
+        )  # fmt: skip
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the statistics that are shown."""
@@ -286,19 +391,22 @@ class QueryPanel(Panel):
 
     def select(self) -> None:
         """Select the answer, combined with what is selected."""
-        self.answer()
-        layer = self.layer
-        if layer is None or self._rows is None:
+        self._once_answered(self._select)
+
+    def _select(self, rows: Rows) -> None:
+        if (layer := self.layer) is None:
             return
         ids = entity_ids(layer)
-        chosen = [EntityRef(layer.id, ids[n]) for n in self._rows.tolist()]
+        chosen = [EntityRef(layer.id, ids[n]) for n in rows.tolist()]
         how = Combine(self.combine.currentData())
         self._scene.select(combined(self._scene.selection, chosen, how))
 
     def show_only(self) -> None:
         """Hide what does not fulfil the condition, in canvas, table and picking."""
-        self.answer()
-        if self.layer is not None and self._rows is not None:
+        self._once_answered(self._filter)
+
+    def _filter(self, _rows: Rows) -> None:
+        if self.layer is not None:
             self._scene.set_view(self.layer.id, filter=self.expression.text().strip())
 
     def show_all(self) -> None:
@@ -320,7 +428,15 @@ class QueryPanel(Panel):
     def _copy(self) -> None:
         if self._told is not None:
             QApplication.clipboard().setText(table_csv(self._told))
-            self._notifier.info(tr("The table was copied."))
+            self._session.notifier.info(tr("The table was copied."))
+
+
+def _size(layer: Layer) -> int:
+    """Return how many things have to be looked at, as a measure of time."""
+    data = layer.data
+    if isinstance(data, VectorData):
+        return len(data.features)
+    return len(data.triangles) if isinstance(data, MeshData) else 0
 
 
 def _literal(value: object) -> str:
