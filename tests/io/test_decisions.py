@@ -33,7 +33,8 @@ def test_a_shapefile_with_a_crossed_ring_in_gbk(tmp_path: Path) -> None:
     assert "名称" in found["Encoding"].why
     assert found["Repaired rings"].taken == "1 features"
     assert found["Height from"].taken == "高度"
-    assert {d["what"] for d in describe(tmp_path / "areas.shp")[0]["decisions"]} == set(found)
+    listed = describe(tmp_path / "areas.shp")[0]["metadata"]["decisions"]
+    assert {decision["what"] for decision in listed} == set(found)
 
 
 def test_a_file_that_says_nothing(tmp_path: Path) -> None:

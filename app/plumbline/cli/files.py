@@ -117,9 +117,10 @@ def _text(entry: dict[str, Any]) -> str:
         (tr("counts"), counts or "–"),
         (tr("bounds"), _box(box) if box else tr("empty")),
     ]
-    for one in entry["decisions"]:
+    metadata = dict(entry["metadata"])
+    for one in metadata.pop("decisions"):
         rows.append((one["what"], f"{one['taken']} ({one['why']})" if one["why"] else one["taken"]))
-    known = [(key, _value(value)) for key, value in entry["metadata"].items() if key not in KEYS]
+    known = [(key, _value(value)) for key, value in metadata.items() if key not in KEYS]
     rows += known
     rows += [(tr("warning"), warning) for warning in entry["warnings"]]
     title = entry["path"] + (f" : {entry['layer']}" if "layer" in entry else "")

@@ -35,8 +35,9 @@ def describe(
     Returns
     -------
     list of dict
-        ``path, kind, format, crs, counts, bounds, metadata, decisions, warnings``; with several
-        layers also ``layer``. Values are plain JSON; each decision has ``what, taken, why``.
+        ``path, kind, format, crs, counts, bounds, metadata, warnings``; with several layers also
+        ``layer``. Values are plain JSON; each of the ``decisions`` in the metadata has ``what,
+        taken, why``.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def describe(
 def describe_layer(layer: Layer, several: bool = False) -> dict[str, Any]:
     """Describe a loaded layer as plain JSON values."""
     metadata = {key: value for key, value in layer.metadata.items() if key != "format"}
+    metadata["decisions"] = [asdict(one) for one in decisions(layer)]
     bounds = layer.bounds
     entry: dict[str, Any] = {
         "path": str(layer.source.path) if layer.source else "",
@@ -60,7 +62,6 @@ def describe_layer(layer: Layer, several: bool = False) -> dict[str, Any]:
         "counts": layer.counts,
         "bounds": bounds.as_list() if bounds else None,
         "metadata": metadata,
-        "decisions": [asdict(one) for one in decisions(layer)],
         "warnings": list(layer.warnings),
     }
     if several:
