@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from plumbline.core.city import CityEntity
+from plumbline.core.city import CityEntity, DocumentName
 from plumbline.core.data import BimData, GridData, MeshData, VectorData
 from plumbline.core.entities import Attributes, entity_attributes
 from plumbline.core.i18n import tr
@@ -43,7 +43,10 @@ def dossier(scene: Scene, entity: CityEntity) -> Attributes:
             groups.append((scene[part.layer].name, rows))
     groups += [(name, list(row.items())) for name, row in entity.rows.items()]
     if entity.documents:
-        named = [(tr("Document {n}", n=n + 1), d) for n, d in enumerate(entity.documents)]
+        named = [
+            (tr("Document {n}", n=n), DocumentName(name))
+            for n, name in enumerate(entity.documents, start=1)
+        ]
         groups.append((tr("Documents"), named))
     if found := list(results_of(scene, entity)):
         groups.append((tr("Results"), found))

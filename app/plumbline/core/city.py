@@ -42,6 +42,10 @@ class SurfacePart:
     high: float
 
 
+class DocumentName(str):
+    """The name of a document among the attributes of an entity, so that a window can open it."""
+
+
 @dataclass(frozen=True)
 class CityEntity:
     """A building, or whatever else stands on a footprint, with all that is known of it.

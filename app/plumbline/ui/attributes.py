@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHeaderView,
@@ -20,11 +20,15 @@ from PySide6.QtWidgets import (
 
 from plumbline.analysis.dossier import dossier
 from plumbline.api import EntityRef, Scene, tr
+from plumbline.core.city import DocumentName
 from plumbline.core.entities import entity_attributes, entity_name
 from plumbline.ui_kit.labels import ElidedLabel
 from plumbline.ui_kit.live import follow, on_language, on_theme
 from plumbline.ui_kit.panel import EmptyState
 from plumbline.ui_kit.views import set_up_tree
+
+#: Role of the name of a document that a row can open.
+_DOCUMENT = Qt.ItemDataRole.UserRole
 
 
 def value_text(value: Any) -> str:
@@ -49,7 +53,12 @@ def title_of(scene: Scene, ref: EntityRef) -> str:
 
 
 class AttributePanel(QWidget):
-    """The dossier of the last selected entity: groups of names and values."""
+    """The dossier of the last selected entity: groups of names and values.
+
+    A double click on a document, or Enter, asks for it to be opened.
+    """
+
+    document_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +74,7 @@ class AttributePanel(QWidget):
         self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self._tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._tree.customContextMenuRequested.connect(self._show_menu)
+        self._tree.itemActivated.connect(lambda item, _column: self._open(item))
         self._empty = EmptyState("select")
         filled = QWidget()
         column = QVBoxLayout(filled)
@@ -135,6 +145,8 @@ class AttributePanel(QWidget):
                 item = QTreeWidgetItem(head, [str(name), text])
                 item.setForeground(0, self.palette().placeholderText())
                 item.setToolTip(1, text)
+                if isinstance(value, DocumentName):
+                    self._link(item, value)
             head.setExpanded(True)
         self._tree.resizeColumnToContents(0)
         width = max(80, self._tree.viewport().width())
@@ -144,11 +156,25 @@ class AttributePanel(QWidget):
         else:
             self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
 
+    def _link(self, item: QTreeWidgetItem, name: str) -> None:
+        item.setData(0, _DOCUMENT, str(name))
+        font = item.font(1)
+        font.setUnderline(True)
+        item.setFont(1, font)
+        item.setForeground(1, self.palette().link())
+        item.setToolTip(1, tr("Double-click to open {name}", name=name))
+
+    def _open(self, item: QTreeWidgetItem) -> None:
+        if name := item.data(0, _DOCUMENT):
+            self.document_requested.emit(name)
+
     def _show_menu(self, where: QPoint) -> None:
         item = self._tree.itemAt(where)
         if item is None or item.parent() is None:
             return
         menu = QMenu(self)
+        if item.data(0, _DOCUMENT):
+            menu.addAction(tr("Open")).triggered.connect(lambda: self._open(item))
         clipboard = QGuiApplication.clipboard()
         menu.addAction(tr("Copy value")).triggered.connect(lambda: clipboard.setText(item.text(1)))
         lines = "\n".join(f"{name}\t{value}" for name, value in self.rows().items())

@@ -38,6 +38,7 @@ from plumbline.ui.entities_panel import EntitiesPanel
 from plumbline.ui.layer_panel import LayerPanel
 from plumbline.ui.layer_tree import LayerTree
 from plumbline.ui.message_bar import MessageBar
+from plumbline.ui.opening import DocumentOpener
 from plumbline.ui.preferences import Preferences
 from plumbline.ui.query_panel import QueryPanel
 from plumbline.ui.scheme_panel import SchemePanel
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         self.schemes = SchemePanel()
         self.viewpoints = ViewpointList()
         self.attributes = AttributePanel()
+        self.documents = DocumentOpener(session)
         self.table = AttributeTable()
         self.chart = ChartPage()
         self.tasks = TaskList(session.tasks)
@@ -176,6 +178,7 @@ class MainWindow(QMainWindow):
         self.schemes.compare_requested.connect(self.compare.toggle)
         self.viewpoints.chosen.connect(self.show_viewpoint)
         self.viewpoints.add_requested.connect(self.add_viewpoint)
+        self.attributes.document_requested.connect(self.documents.open)
         self.table.zoom_requested.connect(self.zoom_to_selection)
         self.status.cancel_requested.connect(self.tasks.cancel_newest)
         self.tasks.running_changed.connect(self.status.show_task)
