@@ -105,8 +105,12 @@ def watch(view: SceneView, start: Callable[[], object], camera: Camera) -> Opene
             assert first is not None
             complete = time.perf_counter() - began
             return Opened(first, complete, time.process_time() - worked)
-        view.tiles._loader.wait(0.03 if again else 0.5)
-        time.sleep(PAUSE / 1000)
+        if not again:
+            view.tiles._loader.wait(0.5)
+        until = time.perf_counter() + PAUSE / 1000
+        loader = view.tiles._loader
+        while (view.tiles.gathering or not loader.wait(0)) and time.perf_counter() < until:
+            time.sleep(0.001)
 
 
 def steady(view: SceneView, source: City) -> float:

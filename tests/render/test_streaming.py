@@ -113,6 +113,24 @@ def test_tiles_are_refined_to_pixels_without_holes_whatever_comes_first() -> Non
         assert all(node.parent is None or node.parent.pixels > 8 for node in plan.draw[1:])
 
 
+def test_what_was_read_lets_the_next_level_be_read_before_it_is_drawn() -> None:
+    source = City(districts(1_000))
+    scheduler = Scheduler(source)
+    view, limits = TileView.of(oblique(source), SIZE), Limits(8.0)
+    for _ in range(3):
+        wants = scheduler.plan(view, limits).wants
+        for want in wants:
+            if want.children:
+                scheduler.take_children(want.node, scheduler.read_children(want.node))
+    # As long as nothing stands for the place, of contents the coarsest is wanted alone.
+    (root,) = [want.node for want in wants if not want.children]
+    assert root.name == "0/0/0"
+    root.holds = "read"
+    wants = scheduler.plan(view, limits).wants
+    assert not root.ready
+    assert any(want.node.parent is not None and not want.children for want in wants[1:])
+
+
 def test_a_movement_leaves_no_holes() -> None:
     source = City(8)
     scheduler = Scheduler(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from PySide6.QtCore import QPoint
@@ -11,6 +12,8 @@ from PySide6.QtCore import QPoint
 from plumbline.core.layer import Layer, LayerKind
 from plumbline.core.scene import Camera
 from plumbline.core.tiles import Content, Tile
+from plumbline.render.streaming.loader import Job
+from plumbline.ui.tile_feed import PAUSE
 
 from .hand import Hand
 
@@ -61,3 +64,16 @@ def test_tiles_come_follow_the_camera_and_are_picked(hand: Hand) -> None:
 
 def notifications(hand: Hand) -> list:  # type: ignore[type-arg]
     return hand.window.session.notifier.notifications
+
+
+def test_what_was_read_waits_only_for_what_is_being_read(hand: Hand) -> None:
+    feed, tiles = hand.window.canvas.tiles, hand.window.canvas.view.tiles
+    gate = Event()
+    assert not tiles.gathering
+    tiles._loader.want([Job("slow", lambda: gate.wait(20))])
+    assert tiles.gathering
+    feed.wake()
+    hand.wait_until(lambda: feed._timer.interval() == PAUSE)
+    gate.set()
+    # The loader wakes the feed by itself, and then nothing more can come.
+    hand.wait_until(lambda: feed._timer.interval() == 0)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from plumbline.render.scene_view import SceneView
 
-#: Milliseconds in which several tiles make one frame.
+#: Milliseconds in which several tiles make one frame, where more are being read.
 PAUSE = 30
 
 
@@ -28,10 +28,10 @@ class TileFeed(QObject):
     def __init__(self, views: Callable[[], Iterable[SceneView]], parent: QObject) -> None:
         super().__init__(parent)
         self._views = views
-        self._timer = QTimer(self, singleShot=True, interval=PAUSE)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._feed)
         # Emitted in another thread, it arrives in this one.
-        self._woken.connect(self._plan)
+        self._woken.connect(self._gather)
 
     def wake(self) -> None:
         """Have the view look at its tiles soon; may be called in any thread."""
@@ -46,12 +46,19 @@ class TileFeed(QObject):
 
     def stop(self) -> None:
         """Call nobody any more."""
-        self._woken.disconnect(self._plan)
+        self._woken.disconnect(self._gather)
         self._timer.stop()
+
+    def _gather(self) -> None:
+        """Something was read: wait for more if there is more to come."""
+        if any(view.tiles.gathering for view in self._views()):
+            self._plan()
+        else:
+            self._timer.start(0)
 
     def _plan(self) -> None:
         if not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(PAUSE)
 
     def _feed(self) -> None:
         views = list(self._views())

@@ -67,6 +67,7 @@ class TileLayers:
         self._pace: Pace | None = None
         self._squeeze = 1.0
         self._frames = 0
+        self._moving = False
         #: Frames since the picture was complete.
         self._rests = 0
         #: Metres of error that are good enough everywhere; inf: what is good on the screen.
@@ -136,6 +137,7 @@ class TileLayers:
         if not self._layers:
             return False
         self._frames += 1
+        self._moving = moving
         self._set_limits()
         self._take()
         visible = [(self._layers[i], opacity) for i, opacity in shows.items() if i in self]
@@ -170,6 +172,15 @@ class TileLayers:
         """
         rests = self._rests == 1
         return rests or any(layer.needs(node) for layer, node in self._waiting)
+
+    @property
+    def gathering(self) -> bool:
+        """Whether what was read had better wait for more, so that several tiles make one frame.
+
+        Where nothing more is being read a wait would only keep the next level of the tree away;
+        a movement brings the next frame by itself.
+        """
+        return self._moving or self._loader.reading
 
     @property
     def cost(self) -> float:

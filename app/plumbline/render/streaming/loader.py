@@ -81,6 +81,12 @@ class Loader:
         with self._changed:
             return bool(self._jobs or self._running or self._done)
 
+    @property
+    def reading(self) -> bool:
+        """Whether something is being read or waits to be read."""
+        with self._changed:
+            return bool(self._jobs or self._running)
+
     def wait(self, seconds: float) -> bool:
         """Wait until there is something to take or nothing to do; tell whether there is."""
         with self._changed:

@@ -225,7 +225,8 @@ class Scheduler:
         """Tell whether a node is to be read: to be drawn, or as a step on the way down."""
         if not passing or node.adds:
             return True
-        above = next((up for up in _above(node) if up.ready), None)
+        # What was read and has no actor yet will stand for it in this very frame.
+        above = next((up for up in _above(node) if up.ready or up.holds is not None), None)
         if above is None:
             # Nothing stands for this place yet: the coarsest tile comes first.
             return next(_above(node), None) is None
