@@ -31,6 +31,7 @@ from plumbline.api import (
     VectorData,
     read_grid,
     region,
+    standing,
     table_columns,
     tr,
 )
@@ -114,7 +115,7 @@ class Count(Analysis[CountParams]):
 
     def prepare(self, scene: Scene, params: CountParams) -> Contents:
         frame = Frame.of(scene.georeference)
-        return Contents(frame, tuple(scene[n] for n in self.layers(params)))
+        return Contents(frame, tuple(standing(scene, scene[n]) for n in self.layers(params)))
 
     def compute(self, inputs: Contents, params: CountParams, feedback: Feedback) -> Result:
         polygon = region(params.polygon)

@@ -45,6 +45,7 @@ from plumbline.api import (
     parse_crs,
     picked_layers,
     propagated,
+    standing,
     surface,
     tr,
     transformer,
@@ -469,7 +470,7 @@ class Height(Analysis[HeightParams]):
         if params.object is None:
             return Standing(scene.georeference, ground, point, Certainty(np.empty(0)))
         height = certainty(scene, (PickedPoint(layer=params.object), on_ground), 2)
-        data = scene[params.object].data
+        data = standing(scene, scene[params.object]).data
         matter = data if isinstance(data, PointCloudData) else surface(scene, params.object).data
         if isinstance(matter, RasterData):
             raise RefusedError(

@@ -31,6 +31,7 @@ from plumbline.api import (
     crs_units,
     draw_figure,
     rise_and_fall,
+    standing,
     surface,
     tr,
 )
@@ -157,7 +158,7 @@ class Profile(Analysis[ProfileParams]):
     def prepare(self, scene: Scene, params: ProfileParams) -> Cut:
         sources: list[Surface | Band] = []
         for layer_id in params.layers:
-            data = scene[layer_id].data
+            data = standing(scene, scene[layer_id]).data
             if isinstance(data, PointCloudData):
                 sources.append(Band(layer_id, scene[layer_id].name, data))
             else:

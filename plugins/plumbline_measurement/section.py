@@ -42,6 +42,7 @@ from plumbline.api import (
     enclosed_areas,
     figure_colors,
     obstacle_layers,
+    standing,
     tr,
 )
 
@@ -159,7 +160,7 @@ class Section(Analysis[SectionParams]):
 
     def prepare(self, scene: Scene, params: SectionParams) -> Matter:
         ids = self.layers(params)
-        data = {n: scene[n].data for n in ids}
+        data = {n: standing(scene, scene[n]).data for n in ids}
         clouds = [(n, one) for n, one in data.items() if isinstance(one, PointCloudData)]
         solid = [n for n in ids if not isinstance(data[n], PointCloudData)]
         given = obstacle_layers(scene, solid) if solid else None

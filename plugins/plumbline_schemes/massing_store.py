@@ -139,7 +139,9 @@ class MassingStore:
                 return float(scheme.terrain_height)
         for layer in self.scene:
             if isinstance(layer.data, RasterData) and layer.data.role == "terrain":
-                height = float(surface(self.scene, layer.id).heights(np.array([[x, y]]))[0])
+                # In a hole that the scheme cuts one builds on the ground that was there.
+                ground = replace(surface(self.scene, layer.id), clip=())
+                height = float(ground.heights(np.array([[x, y]]))[0])
                 if np.isfinite(height):
                     return height
         return 0.0

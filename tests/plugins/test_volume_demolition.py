@@ -15,6 +15,7 @@ import shapely
 from pyproj import CRS
 
 from plumbline import api
+from plumbline.analysis.clearing import removing
 from plumbline.api import (
     Element,
     Feedback,
@@ -457,3 +458,28 @@ def test_the_same_request_gives_the_same_bytes() -> None:
     assert document(one)["values"] == document(two)["values"]
     assert one.tables == two.tables
     assert one.figures == two.figures
+
+
+def test_what_a_scheme_takes_out_of_a_cloud_is_measured_no_more(quarter: Any) -> None:
+    """Without its points a building has no volume; the others keep theirs."""
+    scene, _ = quarter
+    footprints = some(scene)
+    gone = footprints[0]["entities"][0]
+    cleared = removing(scene, api.Scheme("c", "C"), [api.EntityRef("buildings", gone)]).cleared
+    asked = {
+        "area": {"layer": "site"}, "footprints": footprints, "surface": "cloud",
+        "ground": "terrain", "objects": False,
+    }  # fmt: skip
+    held = scene.schemes
+    scene.set_schemes([*held, api.Scheme("c", "C", cleared=cleared)])
+    try:
+        before = rows(api.run("volume.demolition", scene, asked))
+        request = api.AnalysisRequest("volume.demolition", asked, "c")
+        after = {row["number"]: row for row in rows(api.run_request(request, scene))}
+    finally:
+        scene.set_schemes(held)
+    (lost,) = [row for row in before if after[row["number"]]["volume"] != row["volume"]]
+    assert lost["id"] == gone
+    assert lost["coverage"] > 99
+    now = after[lost["number"]]
+    assert (now["volume"], now["samples"], now["coverage"]) == (None, 0, 0)

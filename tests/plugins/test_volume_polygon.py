@@ -439,3 +439,23 @@ def test_a_stored_result_replays_to_the_same_numbers(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "difference.tif").is_file()
     assert (tmp_path / "out" / "histogram.png").is_file()
     assert replay(path)[1] == []
+
+
+def test_what_a_scheme_clears_of_a_capture_is_no_volume(tmp_path: Path) -> None:
+    """A plateau of 5 m on 20 m x 20 m, by cloud and by mesh: 6 m x 10 m are cleared of both."""
+    held = scene()
+    x, y = (part.ravel() / 2 + 0.25 for part in np.meshgrid(np.arange(40), np.arange(40)))
+    cloud(held, "cloud", np.column_stack([x, y, np.full(len(x), 5.0)]))
+    corners = np.array([[0, 0, 5], [20, 0, 5], [20, 20, 5], [0, 20, 5]], float)
+    mesh(held, "mesh", corners[[[0, 1, 2], [0, 2, 3]]])
+    ring = tuple((X + a, Y + b) for a, b in ((4, 5), (10, 5), (10, 15), (4, 15)))
+    held.set_schemes([api.Scheme("s", "S", cleared=(api.Clearing((ring,)),))])
+    for layer_id in ("cloud", "mesh"):
+        asked = {
+            "surface": layer_id, "polygon": square(0, 0, 20, 20), "base_z": 0.0, "cell_size": 1.0,
+        }  # fmt: skip
+        whole = values(api.run("volume.polygon", held, asked))
+        left = values(api.run_request(api.AnalysisRequest("volume.polygon", asked, "s"), held))
+        assert whole["net"] == pytest.approx(400 * 5), layer_id
+        assert left["net"] == pytest.approx(340 * 5), layer_id
+        assert left["area_empty"] == pytest.approx(60), layer_id

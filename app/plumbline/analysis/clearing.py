@@ -19,7 +19,13 @@ from plumbline.core.scene import Scene
 from plumbline.core.scheme import Clearing, Scheme
 from plumbline.core.tiles import TilesData
 from plumbline.geometry.geodesy import crs_units
-from plumbline.geometry.masking import MARGIN, area_of, clearing_around, footprint_of
+from plumbline.geometry.masking import (
+    MARGIN,
+    StandingCloud,
+    area_of,
+    clearing_around,
+    footprint_of,
+)
 
 if TYPE_CHECKING:
     import shapely
@@ -53,6 +59,14 @@ def mask_of(scene: Scene, layer: Layer) -> shapely.MultiPolygon | None:
     if scheme is None or not scheme.cleared or not is_captured(scene, layer):
         return None
     return cleared_area(scheme.cleared)
+
+
+def standing(scene: Scene, layer: Layer) -> Layer:
+    """Return a layer as the shown scheme leaves it: a cloud loses the points that are cleared."""
+    mask = mask_of(scene, layer)
+    if mask is None or not isinstance(layer.data, PointCloudData):
+        return layer
+    return replace(layer, data=StandingCloud(layer.data, mask))
 
 
 def removing(scene: Scene, scheme: Scheme, refs: Sequence[EntityRef]) -> Scheme:

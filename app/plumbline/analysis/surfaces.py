@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,13 @@ class Surface:
 
     A raster is bilinear between its cell centres; of meshes and BIM it is the first triangle that a
     plumb line from above meets, rooms not counted. What a scheme clears of a capture has no height.
+
+    Attributes
+    ----------
+    mask : polygons, optional
+        What the scheme clears from a capture; project CRS.
+    clip, clip_height
+        Where the scheme cuts (None) or levels (a height) the terrain; project CRS.
     """
 
     layer: str
@@ -39,19 +46,31 @@ class Surface:
     data: RasterData | MeshData | TilesData
     georeference: Georeference
     mask: shapely.MultiPolygon | None = None
+    clip: tuple[tuple[float, float], ...] = ()
+    clip_height: float | None = None
 
     def heights(self, xy: FloatArray, feedback: Feedback | None = None) -> FloatArray:
         """Return heights ``(N,)`` in the unit of the project's z, NaN where there is none."""
         if isinstance(self.data, RasterData):
             metres = sample_bilinear(self.data, xy, feedback)
-            heights: FloatArray = metres / crs_units(self.georeference.crs).vertical
-            return heights
+            return self._levelled(metres / crs_units(self.georeference.crs).vertical, xy)
         mesh = self.data if isinstance(self.data, MeshData) else self._cut(self.data, xy, feedback)
         caster = EmbreeCaster(mesh.vertices, shell(mesh))
         heights = heights_from_above(caster, xy, float(caster.high[2]) + 1.0, feedback)
         if self.mask is not None:
             heights[~standing_points(xy, self.mask)] = np.nan
         return heights
+
+    def _levelled(self, heights: FloatArray, xy: FloatArray) -> FloatArray:
+        if not self.clip:
+            return heights
+        import shapely
+
+        polygon = shapely.Polygon(self.clip)
+        shapely.prepare(polygon)
+        level = np.nan if self.clip_height is None else self.clip_height
+        levelled: FloatArray = np.where(shapely.contains_xy(polygon, *xy.T), level, heights)
+        return levelled
 
     @staticmethod
     def _cut(data: TilesData, xy: FloatArray, feedback: Feedback | None) -> MeshData:
@@ -83,7 +102,11 @@ def surface(scene: Scene, layer_id: str) -> Surface:
     layer: Layer = scene[layer_id]
     data = layer.data
     if isinstance(data, RasterData) and data.role == "terrain":
-        return Surface(layer_id, layer.name, data, scene.georeference)
+        found = Surface(layer_id, layer.name, data, scene.georeference)
+        scheme = scene.active_scheme
+        if scheme is None or len(scheme.terrain_polygon) < 3:
+            return found
+        return replace(found, clip=scheme.terrain_polygon, clip_height=scheme.terrain_height)
     if isinstance(data, MeshData | TilesData):
         return Surface(layer_id, layer.name, data, scene.georeference, mask_of(scene, layer))
     raise RefusedError(

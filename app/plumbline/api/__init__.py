@@ -8,6 +8,7 @@ from typing import Any
 
 from plumbline.analysis import runner
 from plumbline.analysis.base import Analysis, AnalysisRequest
+from plumbline.analysis.clearing import mask_of, standing
 from plumbline.analysis.figures import draw_figure, figure_colors
 from plumbline.analysis.kept import compute_once
 from plumbline.analysis.obstacles import (
@@ -133,6 +134,7 @@ from plumbline.geometry.gridding import (
 from plumbline.geometry.inside import winding_numbers
 from plumbline.geometry.limits import Excess, cone, excess_over, lowest_on_grid
 from plumbline.geometry.lines import azimuth, grid_crossings, parabola_arcs, rise_and_fall, slope
+from plumbline.geometry.masking import cleared_mesh, standing_points
 from plumbline.geometry.occlusion import (
     Crossings,
     all_between,
@@ -356,6 +358,7 @@ __all__ = [
     "changes_of",
     "civil_time",
     "clearance_below",
+    "cleared_mesh",
     "compute_once",
     "cone",
     "copied",
@@ -400,6 +403,7 @@ __all__ = [
     "load_pack",
     "loaders",
     "lowest_on_grid",
+    "mask_of",
     "nearest",
     "needed_heights",
     "needed_layers",
@@ -440,6 +444,8 @@ __all__ = [
     "solar_day",
     "solid_of",
     "standard_day",
+    "standing",
+    "standing_points",
     "sun_positions",
     "sun_tracks",
     "surface",

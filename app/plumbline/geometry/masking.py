@@ -6,13 +6,13 @@ terrain below is another layer, and stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.core.data import FloatArray, MeshData
+from plumbline.core.data import AnyArray, Bounds, FloatArray, MeshData, PointCloudData
 from plumbline.geometry.prism import part_above, points_above
 
 if TYPE_CHECKING:
@@ -89,6 +89,75 @@ def standing_points(points: FloatArray, area: shapely.MultiPolygon) -> NDArray[n
     if not area.is_empty:
         kept[points_above(points, area)] = False
     return kept
+
+
+class StandingCloud(PointCloudData):
+    """A cloud without the points above an area; it is read as its source is, in blocks or whole.
+
+    Parameters
+    ----------
+    source : PointCloudData
+    area : polygons
+        In the CRS of the points.
+    """
+
+    def __init__(self, source: PointCloudData, area: shapely.MultiPolygon) -> None:
+        self._source, self._area = source, area
+        self._held: PointCloudData | None = None
+
+    def __repr__(self) -> str:
+        return f"StandingCloud({self._source!r})"
+
+    def _all(self) -> PointCloudData:
+        if self._held is None:
+            self._held = self._without(self._source)
+        return self._held
+
+    def _without(self, cloud: PointCloudData) -> PointCloudData:
+        kept = standing_points(cloud.points, self._area)
+        attributes = {name: values[kept] for name, values in cloud.attributes.items()}
+        return PointCloudData(cloud.points[kept], attributes)
+
+    @property
+    def points(self) -> FloatArray:
+        """Points ``(N, 3)`` that stand."""
+        return self._all().points
+
+    @points.setter
+    def points(self, points: FloatArray) -> None:
+        raise AttributeError("what stands of a cloud is read, not moved")
+
+    @property
+    def attributes(self) -> dict[str, AnyArray]:  # type: ignore[override]
+        """Attributes of the points that stand."""
+        return self._all().attributes
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Box of the source, which holds all that stands."""
+        return self._source.bounds
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Points of the source: how many are looked through."""
+        return self._source.counts
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """Names of the attributes; nothing is read."""
+        return self._source.attribute_names
+
+    def within(self, box: tuple[float, float, float, float]) -> PointCloudData:
+        """Return the points that stand in a box, its border included."""
+        return self._without(self._source.within(box))
+
+    def blocks(
+        self, size: int, around: tuple[float, float, float, float] | None = None
+    ) -> Iterator[tuple[AnyArray, AnyArray | None]]:
+        """Yield the points that stand and their classes, at most `size` at a time."""
+        for points, classes in self._source.blocks(size, around):
+            kept = standing_points(points, self._area)
+            yield points[kept], None if classes is None else classes[kept]
 
 
 def cleared_pixels(

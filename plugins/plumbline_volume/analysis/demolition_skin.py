@@ -25,10 +25,13 @@ from plumbline.api import (
     RasterData,
     RefusedError,
     Scene,
+    cleared_mesh,
     crs_units,
     heights_from_above,
+    mask_of,
     sample_bilinear,
     shell,
+    standing,
     tr,
 )
 from plumbline_volume.analysis.demolition_overhangs import Underside
@@ -58,6 +61,8 @@ class Survey:
 
     layer: Layer
     frame: Frame
+    #: What the scheme clears from a capture; project CRS.
+    mask: Any = None
 
 
 @dataclass
@@ -141,7 +146,7 @@ def survey_of(scene: Scene, layer_id: str, frame: Frame) -> Survey:
             tr("“{name}” gives no heights.", name=layer.name),
             tr("Choose a GeoTIFF of heights, a mesh, a building model or a point cloud."),
         )
-    return Survey(layer, frame)
+    return Survey(standing(scene, layer), frame, mask_of(scene, layer))
 
 
 def skin_of(survey: Survey, around: Any, feedback: Feedback) -> Skin:
@@ -156,6 +161,8 @@ def skin_of(survey: Survey, around: Any, feedback: Feedback) -> Skin:
     if isinstance(data, PointCloudData):
         return _cloud(survey, data, around, feedback)
     if isinstance(data, MeshData):
+        if survey.mask is not None:
+            data = cleared_mesh(data, survey.mask)
         vertices = frame.local(data.vertices)
         faces = shell(data)
         caster = EmbreeCaster(vertices, faces)

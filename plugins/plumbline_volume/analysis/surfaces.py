@@ -33,14 +33,18 @@ from plumbline.api import (
     Scene,
     TiledCloud,
     TilesData,
+    cleared_mesh,
     cover_of,
     crs_units,
     fill_gaps,
     heights_from_above,
+    mask_of,
     raster_heights,
     read_grid,
     sample_bilinear,
     sampled_heights,
+    standing,
+    standing_points,
     tr,
 )
 
@@ -76,6 +80,8 @@ class Surface:
         Entities that the scheme removes.
     clip, clip_height
         Where the scheme cuts (None) or flattens (a height) the terrain; project CRS.
+    mask : polygons, optional
+        What the scheme clears from a capture; project CRS.
     classes : tuple of int
         Only points of these classes; all without.
     """
@@ -85,6 +91,7 @@ class Surface:
     hidden: frozenset[str] = frozenset()
     clip: tuple[tuple[float, float], ...] = ()
     clip_height: float | None = None
+    mask: shapely.MultiPolygon | None = None
     classes: tuple[int, ...] = ()
     #: What was read of tiles, by box: they are asked twice.
     _cuts: dict[Box, tuple[MeshData, float]] = field(default_factory=dict, compare=False)
@@ -128,8 +135,20 @@ class Surface:
         if empty == "interpolate":
             return fill_gaps(found, cover, None)
         if empty == "auto" and isinstance(data, PointCloudData):
-            return fill_gaps(found, cover, REACH)
+            return self._bare(fill_gaps(found, cover, REACH), cover)
         return found
+
+    def _bare(self, heights: Heights, cover: Cover) -> Heights:
+        """Return heights without those that were interpolated into what a scheme clears."""
+        if self.mask is None:
+            return heights
+        gone = ~standing_points(cover.places(), self.mask).reshape(heights.z.shape)
+        gone &= heights.known == 0
+        return replace(
+            heights,
+            z=np.where(gone, np.nan, heights.z),
+            u=np.where(gone, np.nan, heights.u),
+        )
 
     def _raster(self, data: RasterData, cover: Cover, feedback: Feedback) -> Heights:
         own = own_cells(data, cover.grid)
@@ -178,6 +197,8 @@ class Surface:
             data = self._cut(data, cover.grid.box, feedback)[0]
         if not isinstance(data, MeshData):
             return None
+        if self.mask is not None:
+            data = cleared_mesh(data, self.mask)
         triangles = data.triangles
         if data.element_index is not None:
             gone = np.array([e.id in self.hidden or e.cls in AIR for e in data.elements] + [False])
@@ -251,7 +272,10 @@ def surface_of(scene: Scene, layer_id: str, classes: Sequence[int] = ()) -> Surf
             tr("Choose a classified point cloud, or leave the classes out."),
         )
     hidden = frozenset(scene.hidden_entities(layer_id))
-    found = Surface(layer, scene.georeference, hidden, classes=tuple(classes))
+    found = Surface(
+        standing(scene, layer), scene.georeference, hidden,
+        mask=mask_of(scene, layer), classes=tuple(classes),
+    )  # fmt: skip
     scheme = scene.active_scheme
     if terrain and scheme is not None and len(scheme.terrain_polygon) >= 3:
         return replace(found, clip=scheme.terrain_polygon, clip_height=scheme.terrain_height)
