@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ YARD = [[2000, 2000, 5000], [2000, 8000, 5000], [8000, 8000, 5000], [8000, 2000,
 def city() -> dict[str, Any]:
     """Return the city as a CityJSON document at (500000, 4000000, 100), EPSG:32651."""
     flat = {"type": "MultiSurface", "lod": "0", "boundaries": [SHELL[0]]}
-    solid = {"type": "Solid", "lod": "2.2", "boundaries": [SHELL], "semantics": MEANING}
+    solid = {"type": "Solid", "lod": "2.2", "boundaries": [SHELL], "semantics": deepcopy(MEANING)}
     # The roof has a hole: an outline and a yard in it, the other way round.
     roof = {"type": "MultiSurface", "lod": "1", "boundaries": [[[4, 5, 6, 7], [8, 9, 10, 11]]]}
     tree = {
