@@ -16,9 +16,9 @@ from plumbline.core.i18n import N_, tr
 from plumbline.core.layer import Layer, LayerStyle
 from plumbline.core.units import format_number
 from plumbline.render.colors import categories, classes, palette
-from plumbline.render.scales import STEPS, scale_of
+from plumbline.render.scales import STEPS, Bands, band_keys, scale_of
 from plumbline.render.theme import LIGHT, RenderTheme
-from plumbline.render.themes import element_legend
+from plumbline.render.themes import class_keys, element_legend
 
 #: ASPRS standard point classes (LAS 1.4 R15, table 17).
 CLASS_NAMES = {
@@ -41,10 +41,14 @@ MAX_ROWS = 12
 
 @dataclass(frozen=True)
 class LegendRow:
-    """A colour ``#rrggbb`` and what it stands for; a heading has no colour."""
+    """A colour ``#rrggbb`` and what it stands for; a heading has no colour.
+
+    `key` names the class in `LayerStyle.class_colors`; empty where the colour is not of a class.
+    """
 
     text: str
     color: str
+    key: str = ""
 
 
 def legend_rows(layer: Layer, style: LayerStyle, theme: RenderTheme = LIGHT) -> list[LegendRow]:
@@ -65,7 +69,8 @@ def legend_rows(layer: Layer, style: LayerStyle, theme: RenderTheme = LIGHT) -> 
     if isinstance(layer.data, MeshData) and style.color_by == "attribute" and style.attribute:
         rows = element_legend(layer.data, style, theme)
         above = [LegendRow(tr(style.legend or style.attribute), "")] if rows else []
-        return above + [LegendRow(name, color) for name, color in rows]
+        keys = class_keys(layer.data, style, [name for name, _ in rows])
+        return above + [LegendRow(*row, key) for row, key in zip(rows, keys, strict=True)]
     return []
 
 
@@ -78,16 +83,19 @@ def _heading(data: GridData) -> str:
 def _numbers(
     values: AnyArray, heading: str, style: LayerStyle, theme: RenderTheme
 ) -> list[LegendRow]:
-    rows = scale_of(values, style, theme).rows()
+    scale = scale_of(values, style, theme)
+    rows = scale.rows()
     above = [LegendRow(heading, "")] if heading and rows else []
-    return above + [LegendRow(name, color) for name, color in rows]
+    keys = band_keys(len(rows)) if isinstance(scale, Bands) else [""] * len(rows)
+    return above + [LegendRow(*row, key) for row, key in zip(rows, keys, strict=True)]
 
 
 def _features(data: VectorData, style: LayerStyle, theme: RenderTheme) -> list[LegendRow]:
     import pandas as pd
 
     table = data.features
-    coloured = style.color_by in ("attribute", "class") or style.class_colors
+    named = style.class_colors and style.color_by != "solid"
+    coloured = named or style.color_by in ("attribute", "class")
     if style.attribute not in table.columns or not coloured:
         return []
     column = table[style.attribute]
@@ -103,14 +111,15 @@ def _features(data: VectorData, style: LayerStyle, theme: RenderTheme) -> list[L
     names = sorted({str(value) for value in column.tolist()})
     if len(names) > MAX_ROWS:
         return []
-    return _rows(names, categories(names, style.class_colors, theme.categorical))
+    return _rows(names, categories(names, style.class_colors, theme.categorical), names)
 
 
 def _points(data: PointCloudData, style: LayerStyle) -> list[LegendRow]:
     if style.color_by == "class" and "classification" in data.attributes:
         numbers = np.unique(data.attributes["classification"])
         names = [_class_name(int(n)) for n in numbers]
-        return _rows(names, classes(numbers, style.class_colors))[:MAX_ROWS]
+        keys = [str(n) for n in numbers]
+        return _rows(names, classes(numbers, style.class_colors), keys)[:MAX_ROWS]
     if style.color_by == "elevation":
         return _scale(data.points[:, 2], style)
     return []
@@ -131,6 +140,10 @@ def _scale(values: NDArray[np.float64], style: LayerStyle) -> list[LegendRow]:
     return _rows(names, palette(style.palette, steps, (float(low), float(high))))
 
 
-def _rows(names: Sequence[str], colors: NDArray[np.uint8]) -> list[LegendRow]:
-    pairs = zip(names, colors, strict=True)
-    return [LegendRow(name, f"#{r:02x}{g:02x}{b:02x}") for name, (r, g, b) in pairs]
+def _rows(
+    names: Sequence[str], colors: NDArray[np.uint8], keys: Sequence[str] | None = None
+) -> list[LegendRow]:
+    return [
+        LegendRow(name, f"#{r:02x}{g:02x}{b:02x}", key)
+        for name, (r, g, b), key in zip(names, colors, keys or [""] * len(names), strict=True)
+    ]

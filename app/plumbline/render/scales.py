@@ -80,6 +80,11 @@ class Bands:
         return _named(names[::-1], self.table[::-1])
 
 
+def band_keys(count: int) -> list[str]:
+    """Return how `LayerStyle.class_colors` names bands in the order of the legend."""
+    return [str(n) for n in range(count)][::-1]
+
+
 @dataclass(frozen=True)
 class Classes:
     """Whole numbers that stand for classes; `hidden` ones are not drawn."""

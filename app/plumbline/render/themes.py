@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plumbline.core.data import FloatArray, MeshData
 from plumbline.core.layer import LayerStyle
 from plumbline.render.colors import categories, rgb8
-from plumbline.render.scales import scale_of
+from plumbline.render.scales import band_keys, scale_of
 from plumbline.render.theme import RenderTheme
 
 #: More categories than this make no legend.
@@ -39,7 +39,7 @@ def element_colors(data: MeshData, style: LayerStyle, theme: RenderTheme) -> NDA
     values = element_values(data, style.attribute)
     numbers = as_numbers(values)
     none = np.array(rgb8(theme.none), dtype=np.uint8)
-    if numbers is not None and not style.class_colors:
+    if numbers is not None and (style.breaks or not style.class_colors):
         bands = scale_of(numbers, style, theme).colors(numbers)
         colors = np.where(bands[:, 3:] > 0, bands[:, :3], none)
     else:
@@ -55,8 +55,17 @@ def element_legend(data: MeshData, style: LayerStyle, theme: RenderTheme) -> lis
     """Return what to write in the legend and its colour ``#rrggbb``; none of too many classes."""
     values = element_values(data, style.attribute)
     numbers = as_numbers(values)
-    if numbers is not None and not style.class_colors:
+    if numbers is not None and (style.breaks or not style.class_colors):
         return scale_of(numbers, style, theme).rows()
     colors = element_colors(data, style, theme)
     known = {str(v): bytes(c).hex() for v, c in zip(values, colors, strict=False) if v is not None}
     return [(name, f"#{known[name]}") for name in sorted(known)] if len(known) <= MAX_ROWS else []
+
+
+def class_keys(data: MeshData, style: LayerStyle, names: Sequence[str]) -> list[str]:
+    """Return how `LayerStyle.class_colors` names the rows of `element_legend`; "" for a ramp's."""
+    if as_numbers(element_values(data, style.attribute)) is None:
+        return list(names)
+    if style.breaks:
+        return band_keys(len(names))
+    return list(names) if style.class_colors else [""] * len(names)

@@ -434,7 +434,8 @@ def feature_colors(request: Request, data: VectorData) -> NDArray[np.uint8]:
         numbers = pd.to_numeric(table[style.attribute], errors="coerce").to_numpy(dtype=np.float64)
         bands = scale_of(numbers, style, request.theme).colors(numbers)
         return np.where(bands[:, 3:] > 0, bands[:, :3], NO_NUMBER).astype(np.uint8)
-    if named and (style.color_by in ("attribute", "class") or style.class_colors):
+    classed = style.class_colors and style.color_by != "solid"
+    if named and (style.color_by in ("attribute", "class") or classed):
         column = table[style.attribute]
         numeric = pd.api.types.is_numeric_dtype(column) and not style.class_colors
         if numeric and style.color_by == "attribute":

@@ -35,12 +35,20 @@ from plumbline.core.units import group_digits
 from plumbline.services.project import accept_source
 from plumbline.services.project.content import CHANGED_FROM
 from plumbline.ui.attributes import value_text
-from plumbline.ui.theme_fields import add_elements, add_theme, add_tubes, numbers_of
+from plumbline.ui.render_theme import render_theme
+from plumbline.ui.theme_fields import (
+    add_class_colors,
+    add_elements,
+    add_theme,
+    add_tubes,
+    numbers_of,
+)
 from plumbline.ui_kit.buttons import button
 from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
 from plumbline.ui_kit.live import follow
 from plumbline.ui_kit.panel import Panel, Section
+from plumbline.ui_kit.theme import current_theme
 
 COLOR_BY = {
     "auto": N_("Automatic"),
@@ -180,6 +188,7 @@ class LayerPanel(Panel):
             form.addRow(tr("Computed value"), self._combo(names, style.attribute, "attribute"))
         if modes:
             form.addRow(tr("Colour"), self._color())
+        add_class_colors(form, layer, style, self._set, render_theme(current_theme()))
         if layer.kind == LayerKind.POINTCLOUD:
             form.addRow(tr("Point size"), self._number("point_size", 1, 20, " px"))
             form.addRow("", self._check("eye_dome", tr("Eye-dome lighting")))

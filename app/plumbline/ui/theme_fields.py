@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from PySide6.QtWidgets import QFormLayout, QSpinBox
 
-from plumbline.api import N_, LayerStyle, MeshData, VectorData, tr
+from plumbline.api import N_, Layer, LayerStyle, MeshData, PointCloudData, VectorData, tr
 from plumbline.core.classify import METHODS, MOST_CLASSES, class_breaks
 from plumbline.core.data import FloatArray
+from plumbline.render.legend import legend_rows
+from plumbline.render.theme import RenderTheme
 from plumbline.render.themes import as_numbers, element_values
-from plumbline.ui_kit.fields import ComboBox, inset
+from plumbline.ui_kit.fields import ColorButton, ComboBox, inset
 
 #: Palettes that survive colour blindness and print, by their names in matplotlib.
 PALETTES = {
@@ -73,6 +75,25 @@ def add_theme(
     form.addRow(tr("Classes"), methods)
     form.addRow(tr("How many"), classes)
     form.addRow(tr("Palette"), palette)
+
+
+def add_class_colors(
+    form: QFormLayout, layer: Layer, style: LayerStyle, change: Change, theme: RenderTheme
+) -> None:
+    """Add a colour to click on for each class of the legend."""
+    rows = [row for row in legend_rows(layer, style, theme) if row.key]
+    # Unnamed categories share out a cycle of colours: naming one alone would change the others.
+    cycled = not style.breaks and not isinstance(layer.data, PointCloudData)
+    held = {row.key: row.color for row in rows} if cycled else {}
+
+    def take(key: str, color: str) -> None:
+        change(class_colors={**held, **style.class_colors, key: color})
+
+    for row in rows:
+        swatch = ColorButton(row.color)
+        swatch.setToolTip(tr("Colour of {name}", name=row.text))
+        swatch.color_changed.connect(lambda color, key=row.key: take(key, color))
+        form.addRow(row.text, swatch)
 
 
 def numbers_of(data: VectorData | MeshData, column: str) -> FloatArray | None:
