@@ -19,7 +19,9 @@ from plumbline.core.data import MeshData
 from plumbline.core.errors import InputError, MissingCrsError
 from plumbline.core.tiles import Tile, TilesData
 from plumbline.io import load
+from plumbline.io.mesh import Placement
 from plumbline.io.osgb import BrokenFileError, Item, read_tree
+from plumbline.io.osgb_tiles import OsgbSource
 
 SPHERE = (0.0, 0.0, 0.0, 10.0)
 
@@ -290,3 +292,42 @@ def test_files_without_tiles_are_refused_in_one_sentence(tmp_path: Path, raw: by
     (tmp_path / "metadata.xml").write_text("<ModelMetadata/>", encoding="utf-8")
     with pytest.raises(InputError, match="no tiles"):
         load(tmp_path)
+
+
+def test_files_of_a_large_production_are_read_once_and_kept_within_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 1000
+    top, fine = (
+        osgb([(square(0, 0, 9, 1), "fine.osgb", SPHERE)]),
+        osgb([(square(0, 0, 9, 1), "", SPHERE)]),
+    )
+    tops = [tmp_path / f"{n:04}" / "top.osgb" for n in range(count)]
+    for path in tops:
+        path.parent.mkdir()
+        path.write_bytes(top)
+        path.with_name("fine.osgb").write_bytes(fine)
+    opened: list[str] = []
+    parse = OsgbSource._parse
+
+    def counted(self: OsgbSource, path: Path) -> object:
+        opened.append(path.relative_to(tmp_path).as_posix())
+        return parse(self, path)
+
+    monkeypatch.setattr(OsgbSource, "_parse", counted)
+    source = OsgbSource(tmp_path, tops, Placement())
+    assert len(source.roots()) == len(source.roots()) == count
+    assert len(opened) == count
+    assert all(len(source.children(tile)) == 1 for tile in source.roots())
+    assert len(opened) == len(set(opened)) == 2 * count
+    assert source._held == count * (len(top) + len(fine))
+    # The latest are kept: they are not read again, the oldest is.
+    monkeypatch.setattr("plumbline.io.osgb_tiles.CACHE_BYTES", 10 * len(top))
+    opened.clear()
+    source = OsgbSource(tmp_path, tops, Placement())
+    first, *_, last = source.roots()
+    assert source._held == 10 * len(top)
+    assert source.content(last) is not None
+    assert len(opened) == count
+    assert source.content(first) is not None
+    assert opened[count:] == [tops[0].relative_to(tmp_path).as_posix()]

@@ -53,7 +53,9 @@ class OsgbSource(TileSource):
         super().__init__()
         self._folder, self._place = folder.resolve(), place
         self._tops = [file.resolve().relative_to(self._folder).as_posix() for file in files]
+        self._are_tops = frozenset(self._tops)
         self._files: OrderedDict[str, _File | None] = OrderedDict()
+        self._held = 0
         self._owner: dict[str, str] = {}
         self._lock = threading.Lock()
         self._roots: tuple[Tile, ...] | None = None
@@ -76,7 +78,7 @@ class OsgbSource(TileSource):
             return ()
         # A file belongs to one tile; a second one that names it would make the tree a circle.
         with self._lock:
-            if below in self._tops or self._owner.setdefault(below, tile.id) != tile.id:
+            if below in self._are_tops or self._owner.setdefault(below, tile.id) != tile.id:
                 self.note(tr("“{name}” is named twice.", name=below))
                 return ()
         return tuple(self._tiles(below))
@@ -137,11 +139,11 @@ class OsgbSource(TileSource):
             self._leave_out(name, error)
             file = None
         with self._lock:
+            # Two threads may have read it at once; the later one takes the place of the other.
+            self._held += _size(file) - _size(self._files.pop(name, None))
             self._files[name] = file
-            total = sum(f.size for f in self._files.values() if f is not None)
-            while total > CACHE_BYTES and len(self._files) > 1:
-                _, old = self._files.popitem(last=False)
-                total -= old.size if old is not None else 0
+            while self._held > CACHE_BYTES and len(self._files) > 1:
+                self._held -= _size(self._files.popitem(last=False)[1])
         return file
 
     def _parse(self, path: Path) -> _File:
@@ -174,6 +176,10 @@ class OsgbSource(TileSource):
 
     def _leave_out(self, name: str, error: Exception) -> None:
         self.note(tr("“{name}” is left out: {why}.", name=name, why=error))
+
+
+def _size(file: _File | None) -> int:
+    return 0 if file is None else file.size
 
 
 # -- layers ----------------------------------------------------------------------------------------
