@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas
 import pytest
 import shapely
+from ifc_text import House
 
 from plumbline.core.decisions import Decision, decisions
 from plumbline.io import load
@@ -59,6 +60,43 @@ def test_pipes_become_tubes(tmp_path: Path) -> None:
     assert load(tmp_path / "metres.gpkg")[0].style.tube_unit == 1.0
     frame.drop(columns="管径").to_file(tmp_path / "lines.gpkg")
     assert load(tmp_path / "lines.gpkg")[0].style.tube == ""
+
+
+def test_features_without_geometry_are_counted(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame(
+        {"n": [1, 2, 3]}, geometry=[shapely.Point(0, 0), None, shapely.Point()], crs="EPSG:4549"
+    )
+    frame.to_file(tmp_path / "some.gpkg")
+    left = told(tmp_path / "some.gpkg")["Left out"]
+    assert (left.taken, left.why) == ("2 features", "they have no geometry")
+
+
+def test_products_that_fail_and_products_without_geometry(tmp_path: Path) -> None:
+    extra = """
+#100=IFCWALL('0000000000000000000030',$,'broken',$,$,#41,#101,$,$);
+#101=IFCPRODUCTDEFINITIONSHAPE($,$,(#102));
+#102=IFCSHAPEREPRESENTATION(#10,'Body','SweptSolid',(#103));
+#103=IFCEXTRUDEDAREASOLID(#104,#11,#46,3.);
+#104=IFCRECTANGLEPROFILEDEF(.AREA.,$,#47,0.,0.);
+#110=IFCWALL('0000000000000000000031',$,'bare',$,$,#41,$,$,$);"""
+    House(extra=extra).write(tmp_path / "a.ifc")
+    entry = describe(tmp_path / "a.ifc")[0]
+    listed = {one["what"]: one for one in entry["metadata"]["decisions"]}
+    assert (listed["Left out"]["taken"], listed["Left out"]["why"]) == (
+        "1 elements",
+        "they could not be tessellated",
+    )
+    # How many have a shape is counted in the text of the file.
+    text = (tmp_path / "a.ifc").read_text(encoding="utf-8")
+    counts = entry["counts"]
+    bare = counts["products"] - counts["products_with_geometry"]
+    assert counts["products_with_geometry"] == text.count("IFCPRODUCTDEFINITIONSHAPE(")
+    assert listed["Without geometry"]["taken"] == f"{bare} of {counts['products']} products"
+
+
+def test_a_model_without_loss_tells_of_none(tmp_path: Path) -> None:
+    House().write(tmp_path / "a.ifc")
+    assert "Left out" not in told(tmp_path / "a.ifc")
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def decisions(layer: Layer) -> list[Decision]:
         *_units(noted),
         *_place(noted),
         *_text(noted),
+        *_products(layer),
         *_shapes(noted),
     ]
 
@@ -149,6 +150,16 @@ def _text(noted: Mapping[str, Any]) -> Iterator[Decision]:
         yield Decision(tr("Encoding"), str(encoding), f"{why}: {sample}" if sample else why)
     if colors := noted.get("colors"):
         yield Decision(tr("Colours"), str(colors))
+
+
+def _products(layer: Layer) -> Iterator[Decision]:
+    """Tell how many products of a building model are listed but not to be seen."""
+    counts = layer.counts
+    shaped = counts.get("products_with_geometry")
+    if shaped is not None and (bare := counts["products"] - shaped) > 0:
+        taken = tr("{n} of {total} products", n=bare, total=counts["products"])
+        why = tr("the file gives them no shape; they are kept with their attributes")
+        yield Decision(tr("Without geometry"), taken, why)
 
 
 def _shapes(noted: Mapping[str, Any]) -> Iterator[Decision]:

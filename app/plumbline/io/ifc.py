@@ -39,7 +39,7 @@ _EDITIONS = {
     "IFC4X3_ADD1": "IFC4X3_ADD2",
 }
 #: Raised when the layout of cached documents changes.
-_LAYOUT = 2
+_LAYOUT = 3
 #: Bytes at the end of the file where its last mark must be.
 _TAIL = 4_096
 _HIDDEN = ("IfcSpace", "IfcSpatialZone", "IfcOpeningElement")

@@ -87,7 +87,10 @@ def _tessellate(args: dict[str, Any], child: Child) -> dict[str, Any]:
     child.feedback.step(0.87, 1.0, tr("Reading the properties in {name}", name=name))
     document = _describe(model, products)
     document["materials"] = mesh.materials
-    document["warnings"] = [*warnings, *document["warnings"], *mesh.warnings(products)]
+    failed = mesh.failed(products)
+    if failed:
+        document["metadata"]["failed"] = len(failed)
+    document["warnings"] = [*warnings, *document["warnings"], *_named(failed)]
     return document
 
 
@@ -220,18 +223,22 @@ class _Mesh:
             "element_index": np.concatenate(owners),
         }
 
-    def warnings(self, products: list[Any]) -> list[str]:
-        """Name the products whose body could not be built."""
+    def failed(self, products: list[Any]) -> list[Any]:
+        """Return the products whose body could not be built."""
         built = {piece.product for piece in self.pieces}
-        failed = [p for n, p in enumerate(products) if n not in built and _has_body(p)]
-        lines = [
-            tr("{cls} “{name}” ({id}) has a shape that cannot be built; it is left out.",
-               cls=p.is_a(), name=p.Name or "", id=p.GlobalId)
-            for p in failed[:_MOST_NAMED]
-        ]  # fmt: skip
-        if len(failed) > _MOST_NAMED:
-            lines.append(tr("{n} more elements are left out.", n=len(failed) - _MOST_NAMED))
-        return lines
+        return [p for n, p in enumerate(products) if n not in built and _has_body(p)]
+
+
+def _named(failed: list[Any]) -> list[str]:
+    """Return a note for each product that failed, one for the rest where they are many."""
+    lines = [
+        tr("{cls} “{name}” ({id}) has a shape that cannot be built; it is left out.",
+           cls=p.is_a(), name=p.Name or "", id=p.GlobalId)
+        for p in failed[:_MOST_NAMED]
+    ]  # fmt: skip
+    if len(failed) > _MOST_NAMED:
+        lines.append(tr("{n} more elements are left out.", n=len(failed) - _MOST_NAMED))
+    return lines
 
 
 def _has_body(product: Any) -> bool:
