@@ -42,8 +42,8 @@ def refused(raw: dict[str, Any]) -> dict[str, str]:
     """Return the problems for which a pack is refused, by field."""
     with pytest.raises(PackError) as caught:
         parse_pack(json.dumps(raw), SunlightPack)
-    assert all(field in str(caught.value) for field, _ in caught.value.problems)
-    return dict(caught.value.problems)
+    assert all(field in str(caught.value) for field, _ in caught.value.fields)
+    return dict(caught.value.fields)
 
 
 #: GB 50180-2018, 4.0.9, from secondary sources: zone, people, day, hours, band.

@@ -18,6 +18,7 @@ import pytest
 import shapely
 
 from plumbline.analysis.kept import kept_results
+from plumbline.analysis.rules import rule_files
 from plumbline.core.errors import CancelledError, UserError
 from plumbline.core.feedback import Feedback
 from plumbline.core.georeference import Georeference
@@ -416,3 +417,43 @@ def test_a_report_that_is_cancelled_ends_its_process(tmp_path: Path) -> None:
     with pytest.raises(CancelledError):
         report_in_process(content, "city", tmp_path / "no.html", feedback)
     assert not (tmp_path / "no.html").exists()
+
+
+def test_a_rule_pack_without_a_limit_leaves_a_marked_gap(cli: Any, tmp_path: Path) -> None:
+    """A pack that lacks the density gives no verdict by it, nor a number that nobody stated."""
+    pack = json.loads(rule_files()["gb50180-2018-site"].read_text(encoding="utf-8"))
+    for one in pack["limits"]:
+        del one["density"]
+    broken = tmp_path / "own.json"
+    broken.write_text(json.dumps(pack | {"id": "own"}), encoding="utf-8")
+    request = {"analysis": "schemes.check", "params": {"pack": str(broken), "zone": "II"}}
+    project = city(tmp_path, requests=(request,), weights={}, rates={})
+    out = tmp_path / "r.xlsx"
+    done = cli("report", project, "--out", out, "--no-pictures", "--json")
+    assert done.code == 0, done.err
+    for scheme in ("A", "B"):
+        assert any(
+            gap.startswith(f"{scheme}, check:") and "limits[0].density: This is required" in gap
+            for gap in done.json["gaps"]
+        ), done.json["gaps"]
+    sheets = workbook(out)
+    assert "Verdicts" not in sheets
+    assert any("limits[0].density" in str(row[0]) for row in sheets["Two plans"])
+
+
+def test_a_rule_pack_that_ends_below_a_scheme_says_nothing_of_it(cli: Any, tmp_path: Path) -> None:
+    """Limits up to 3 storeys: A (1400 m² on 500 m²) is told by them, B (8200 on 900) is not."""
+    pack = json.loads(rule_files()["gb50180-2018-site"].read_text(encoding="utf-8"))
+    pack["limits"] = [one for one in pack["limits"] if one["category"] == "low"]
+    low = tmp_path / "low.json"
+    low.write_text(json.dumps(pack | {"id": "low"}), encoding="utf-8")
+    request = {"analysis": "schemes.check", "params": {"pack": str(low), "zone": "II"}}
+    project = city(tmp_path, requests=(request,), weights={}, rates={})
+    out = tmp_path / "r.xlsx"
+    done = cli("report", project, "--out", out, "--no-pictures", "--json")
+    assert done.code == 0, done.err
+    said = workbook(out)["Verdicts"][1:]
+    by_pack = {row[0] for row in said if row[1] == "Building density, greatest"}
+    assert by_pack == {"Plan A 低层"}
+    # The plan's own limits are all that is said of B.
+    assert {str(row[3]) for row in said if row[0] == "Plan B 高层"} == {"≤ 0.5", "≤ 24"}

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
+from pytestqt.qtbot import QtBot
 
 from plumbline.api import (
     Camera,
@@ -104,7 +105,7 @@ def test_a_click_shows_a_scheme_and_a_copy_is_renamed_in_place(schemes: Hand) ->
     assert "red_2" not in scene
 
 
-def test_buildings_are_taken_out_and_days_are_set(schemes: Hand) -> None:
+def test_buildings_are_taken_out_and_days_are_set(schemes: Hand, qtbot: QtBot) -> None:
     scene, panel = schemes.window.scene, schemes.window.schemes
     schemes.click(panel.add)
     QTest.keyClick(panel.list.findChild(QLineEdit), Qt.Key.Key_Return)
@@ -127,6 +128,19 @@ def test_buildings_are_taken_out_and_days_are_set(schemes: Hand) -> None:
     schemes.rest()
     assert scene.day == "2029-12-31"
     assert color_at(schemes, 0.5) == "grey", "gone already, and nothing built yet"
+
+    # Play leads from day to day and ends on the last; asked again there, it begins anew.
+    panel.phases._timer.setInterval(20)
+    schemes.click(panel.phases.play)
+    qtbot.waitUntil(lambda: not panel.phases.play.isChecked())
+    assert scene.day == ""
+    schemes.rest()
+    assert color_at(schemes, 0.5) == "red"
+    panel.phases._timer.setInterval(60_000)
+    schemes.click(panel.phases.play)
+    assert scene.day == "2029-12-31"
+    schemes.click(panel.phases.play)
+    assert not panel.phases._timer.isActive()
 
 
 def test_views_beside_each_other_pick_and_measure_what_they_show(schemes: Hand) -> None:

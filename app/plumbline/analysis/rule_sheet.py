@@ -139,7 +139,7 @@ class RuleSheet(Generic[K]):
         try:
             self.pack()
         except PackError as error:
-            return list(error.problems) or [("", str(error))]
+            return list(error.fields) or [("", str(error))]
         return []
 
     # -- parts -----------------------------------------------------------------------------

@@ -48,20 +48,20 @@ _BY_TYPE = {
 
 
 class PackError(InputError):
-    """A rule pack that cannot be used; `problems` names each field that is wrong."""
+    """A rule pack that cannot be used; `fields` says what is wrong with each."""
 
     def __init__(
         self,
         message: str,
         hint: str = "",
         details: str = "",
-        problems: tuple[tuple[str, str], ...] = (),
+        fields: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message, hint, details)
-        self.problems = problems
+        self.fields = fields
 
     def __reduce__(self) -> Any:
-        return (type(self), (self.message, self.hint, self.details, self.problems))
+        return (type(self), (self.message, self.hint, self.details, self.fields))
 
 
 class PackModel(BaseModel):
@@ -345,9 +345,9 @@ def _broken(path: Path, why: str, details: str = "") -> PackError:
 
 
 def _refused(path: Path, problems: list[tuple[str, str]]) -> PackError:
-    text = "; ".join(f"{field}: {why}" for field, why in problems[:5])
+    text = "; ".join(f"{field}: {why.rstrip('.。')}" for field, why in problems[:5])
     return PackError(
         tr("The rule pack “{name}” cannot be used: {problems}.", name=path.stem, problems=text),
         tr("Mend these values in the pack."),
-        problems=tuple(problems),
+        fields=tuple(problems),
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from PySide6.QtCore import QDate, QEvent, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QDate, QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -37,6 +38,8 @@ from plumbline.ui_kit.views import set_up_calendar
 
 #: Schemes that are listed without scrolling.
 MOST_ROWS = 8
+#: How long a day of building is seen while days play, milliseconds.
+DAY_SHOWN = 1500
 
 _KEY = Qt.ItemDataRole.UserRole
 
@@ -405,11 +408,20 @@ class PhaseBar(QWidget):
         self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.slider.setTickInterval(1)
         self.slider.valueChanged.connect(self._moved)
+        self.play = tool_button("play", size=16, checkable=True)
+        self.play.toggled.connect(self._play_toggled)
+        self._timer = QTimer(self)
+        self._timer.setInterval(DAY_SHOWN)
+        self._timer.timeout.connect(self._next_day)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.play)
+        row.addWidget(self.slider, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 4)
         column.setSpacing(2)
         column.addWidget(self._caption)
-        column.addWidget(self.slider)
+        column.addLayout(row)
         on_language(self, self.refresh)
 
     def bind(self, scene: Scene) -> None:
@@ -444,7 +456,31 @@ class PhaseBar(QWidget):
             text = tr("From {day} on", day=self._days[at] or last)
         self._caption.setText(text)
         self.slider.setAccessibleName(tr("Day on which schemes are shown"))
+        self.play.setToolTip(tr("Let it be built, day by day"))
+        self.play.setAccessibleName(tr("Let it be built, day by day"))
 
     def _moved(self, at: int) -> None:
         if self._scene is not None and at < len(self._days):
             self._scene.show_day(self._days[at])
+
+    # -- play ------------------------------------------------------------------------------
+
+    def _play_toggled(self, on: bool) -> None:
+        set_icon(self.play, "pause" if on else "play", size=16)
+        if not on:
+            self._timer.stop()
+            return
+        if self.slider.value() == self.slider.maximum():
+            self.slider.setValue(0)
+        self._timer.start()
+
+    def _next_day(self) -> None:
+        """Show the next day; the last one ends the play."""
+        self.slider.setValue(self.slider.value() + 1)
+        if self.slider.value() == self.slider.maximum():
+            self.play.setChecked(False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nothing plays out of sight."""
+        super().hideEvent(event)
+        self.play.setChecked(False)
