@@ -143,6 +143,24 @@ def test_buildings_are_taken_out_and_days_are_set(schemes: Hand, qtbot: QtBot) -
     assert not panel.phases._timer.isActive()
 
 
+def test_limits_of_the_plan_are_typed(schemes: Hand) -> None:
+    scene, panel = schemes.window.scene, schemes.window.schemes
+    click_scheme(schemes, "Red")
+    field = panel.details.controls.fields["far_max"]
+    for text, stated in (("2.25", {"far_max": 2.25}), ("", {})):
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClick(field.lineEdit(), Qt.Key.Key_Delete)
+        QTest.keyClicks(field.lineEdit(), text)
+        QTest.keyClick(field.lineEdit(), Qt.Key.Key_Return)
+        assert scene.scheme("A").site["controls"] == stated
+    scene.history.undo()
+    assert scene.scheme("A").site["controls"] == {"far_max": 2.25}
+    assert field.value() == 2.25
+    scene.update_scheme("A", locked=True)
+    assert not field.isEnabled()
+
+
 def test_views_beside_each_other_pick_and_measure_what_they_show(schemes: Hand) -> None:
     window = schemes.window
     canvas, compare = window.canvas, window.compare

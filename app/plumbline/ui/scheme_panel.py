@@ -29,6 +29,7 @@ from plumbline.analysis.clearing import keeping, removing
 from plumbline.api import EntityRef, Scene, Scheme, UserError, tr
 from plumbline.core.scheme_edits import add_scheme, duplicate_scheme, remove_scheme, set_begin
 from plumbline.services.notifier import notifier
+from plumbline.ui.scheme_controls import PlanControls
 from plumbline.ui_kit.buttons import button, tool_button
 from plumbline.ui_kit.icons import icon, set_icon
 from plumbline.ui_kit.labels import ElidedLabel, label
@@ -236,6 +237,11 @@ class SchemeDetails(QWidget):
         ):  # fmt: skip
             column.addWidget(part)
         column.addLayout(self._rows)
+        self._controls_title = label("", "heading")
+        self.controls = PlanControls()
+        self.controls.changed.connect(self._set_controls)
+        column.addWidget(self._controls_title)
+        column.addWidget(self.controls)
         column.addWidget(self._note_title)
         column.addWidget(self.note)
         column.addStretch(1)
@@ -278,6 +284,8 @@ class SchemeDetails(QWidget):
         )
         self._days_title.setText(tr("From which day"))
         self._fill_days(scheme)
+        self._controls_title.setText(tr("Limits of the plan"))
+        self.controls.show_scheme(scheme)
         self._show_selection()
 
     def _show_selection(self) -> None:
@@ -319,6 +327,11 @@ class SchemeDetails(QWidget):
         text = self.note.toPlainText()
         if scheme is not None and scene is not None and not scheme.locked and text != scheme.note:
             scene.update_scheme(scheme.id, note=text)
+
+    def _set_controls(self, controls: dict[str, float]) -> None:
+        scheme, scene = self._scheme(), self._scene
+        if scheme is not None and scene is not None and not scheme.locked:
+            scene.update_scheme(scheme.id, site={**scheme.site, "controls": controls})
 
     # -- days ------------------------------------------------------------------------------
 
