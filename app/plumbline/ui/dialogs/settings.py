@@ -20,6 +20,7 @@ from plumbline.api import N_, tr
 from plumbline.core.units import AREA_UNITS, LENGTH_UNITS
 from plumbline.ui_kit.fields import ComboBox, inset
 from plumbline.ui_kit.labels import label
+from plumbline.ui_kit.panel import scroll_area
 
 if TYPE_CHECKING:
     from plumbline.services.settings import NavigationSettings, Settings
@@ -55,13 +56,24 @@ class SettingsDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.button(QDialogButtonBox.StandardButton.Close).setText(tr("Close"))
         buttons.rejected.connect(self.accept)
+        inside = QVBoxLayout()
+        inside.setContentsMargins(20, 0, 20, 0)
+        inside.addLayout(self._form)
+        area = scroll_area(inside)
         column = QVBoxLayout(self)
-        column.setContentsMargins(20, 16, 20, 16)
+        column.setContentsMargins(0, 16, 0, 16)
         column.setSpacing(16)
-        column.addLayout(self._form)
-        column.addWidget(label(tr("Changes apply at once."), "hint"))
-        column.addWidget(buttons)
-        self.resize(440, self.sizeHint().height())
+        column.addWidget(area)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(20, 0, 20, 0)
+        foot.setSpacing(16)
+        foot.addWidget(label(tr("Changes apply at once."), "hint"))
+        foot.addWidget(buttons)
+        column.addLayout(foot)
+        # Whole where there is room for it; the smallest screens are 768 pixels high.
+        whole = self.sizeHint().height() + area.widget().sizeHint().height()
+        whole -= area.sizeHint().height()
+        self.resize(460, min(whole, int(0.8 * self.screen().availableGeometry().height())))
 
     def _add_person(self, settings: Settings) -> None:
         form, system = self._form, ("system", tr("As the system"))
