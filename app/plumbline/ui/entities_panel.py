@@ -119,7 +119,10 @@ class EntitiesPanel(Panel):
         self._show_entities()
 
     def _list_layers(self) -> None:
-        known = [(one.id, one.name) for one in self._scene if _has_polygons(one)]
+        # Polygons with heights are buildings sooner than others: they are proposed.
+        layers = [one for one in self._scene if _has_polygons(one)]
+        layers.sort(key=lambda one: not self._scene.style(one.id).extrude)
+        known = [(one.id, one.name) for one in layers]
         self.footprints.set_choices(known)
         self.primary.setEnabled(bool(known))
         self._list_columns()
