@@ -197,11 +197,8 @@ def sightlines(made: Maker, section: Section) -> list[Block]:
     labels = made.evidence.labels("sightline.")
     blocks = _criteria_and_figures(made, section, labels)
     for label in labels:
-        table = made.evidence.table(f"{label}_breakers")
-        if table is not None:
-            name = tr("What stands in the corridor")
-            source = made.source([label])
-            blocks += [Heading(name, 2), made.rows(name, table, BREAKERS, source, section.rows)]
+        name = tr("What stands in the corridor")
+        blocks += _table(made, section, f"{label}_breakers", BREAKERS, name)
     return blocks
 
 
@@ -211,11 +208,8 @@ def earthwork(made: Maker, section: Section) -> list[Block]:
     blocks = _criteria_and_figures(made, section, labels)
     for label in labels:
         for part, columns in (("levels", LEVELS), ("totals", ())):
-            table = made.evidence.table(f"{label}_{part}")
-            if table is not None:
-                name = f"{made.heading(label)} ({tr('in parts')})"
-                source = made.source([label])
-                blocks += [Heading(name, 2), made.rows(name, table, columns, source, section.rows)]
+            name = f"{made.heading(label)} ({tr('in parts')})"
+            blocks += _table(made, section, f"{label}_{part}", columns, name)
     if "cost.total" in made.evidence.matrix:
         rows = _costs(made)
         blocks += [Heading(made.word("cost.total"), 2), rows]
@@ -246,12 +240,20 @@ def conflicts(made: Maker, section: Section) -> list[Block]:
     labels = made.evidence.labels("schemes.conflicts")
     blocks = _criteria_and_figures(made, section, labels)
     for label in labels:
-        table = made.evidence.table(f"{label}_conflicts")
-        if table is not None:
-            name = tr("Conflict by conflict")
-            source = made.source([label])
-            blocks += [Heading(name, 2), made.rows(name, table, CONFLICTS, source, section.rows)]
+        name = tr("Conflict by conflict")
+        blocks += _table(made, section, f"{label}_conflicts", CONFLICTS, name)
     return blocks
+
+
+def _table(
+    made: Maker, section: Section, key: str, columns: Sequence[str], name: str
+) -> list[Block]:
+    """Return a table of a request under a heading; nothing where the request has none."""
+    table = made.evidence.table(key)
+    if table is None:
+        return []
+    source = made.source([key.rpartition("_")[0]])
+    return [Heading(name, 2), made.rows(name, table, columns, source, section.rows)]
 
 
 def _criteria_and_figures(made: Maker, section: Section, labels: Sequence[str]) -> list[Block]:
